@@ -1,0 +1,174 @@
+"""What travels through the engine: rows from a source, records to map, changes to deliver, and what became of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+
+class Outcome(StrEnum):
+    """What happened to a record in a flow; in every run `read` is the sum of these."""
+
+    CREATED = "created"
+    UPDATED = "updated"
+    UNCHANGED = "unchanged"
+    SKIPPED = "skipped"
+    REJECTED = "rejected"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRow:
+    """One row as a source gave it.
+
+    Attributes:
+        key: the business key (customer number).
+        related: the key of the record it belongs to, for secondary entities (a contact's customer number).
+        changed_at: the source's change time, aware, UTC.
+        payload: canonical JSON of the row, without what only describes the answer (paging metadata).
+        digest: 16 bytes over the payload.
+    """
+
+    key: str
+    related: str | None
+    changed_at: datetime
+    payload: bytes
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """The newest landed version of one business object, with the secondary rows that its flow asked for.
+
+    Attributes:
+        key: the business key.
+        changed_at: aware, UTC.
+        payload: JSON as landed.
+        secondary: entity name -> JSON of the rows that belong to this record.
+        vanished: a full re-read no longer found it at the source.
+    """
+
+    key: str
+    changed_at: datetime
+    payload: bytes
+    secondary: Mapping[str, Sequence[bytes]] = field(default_factory=dict)
+    vanished: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Desired:
+    """How the object at the target should look.
+
+    Attributes:
+        claim: the identity at the target that this record wants (a member's subscriber hash). Where records share one,
+            the lowest key owns it.
+        body: what is sent; JSON-able; its digest decides whether anything is sent.
+        create: False: change it where it exists, never create it; absent, it is SKIPPED with `rule`.
+        rule: the rule to show when it is absent and must not be created.
+    """
+
+    claim: str
+    body: Mapping[str, Any]
+    create: bool = True
+    rule: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """A rule says not to send the record.
+
+    Attributes:
+        rule: the rule's name in plain words ("no e-mail address").
+        reason: the detail for this record.
+        claim: kept although nothing is sent, when the refusal speaks for the identity and not only for this record.
+        veto: every record with the same claim is withheld too (the person behind the address said no).
+    """
+
+    rule: str
+    reason: str = ""
+    claim: str | None = None
+    veto: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """The record cannot be sent as it is, for good, until it or the mapping changes."""
+
+    reason: str
+    kind: str = "mapping"
+
+
+Mapped = Desired | Skip | Reject
+
+
+class Operation(StrEnum):
+    """What a change asks of the writer."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    MOVE = "move"
+    WITHDRAW = "withdraw"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One record's change, ready to be sent.
+
+    Attributes:
+        key: the record's business key.
+        operation: CREATE (no link known), UPDATE (linked to `claim`), MOVE (linked to `target_id`, which differs from
+            `claim`, and nobody else claims the old one), WITHDRAW (take it off: the flow's withdrawal body).
+        claim: the identity to write to.
+        target_id: the identity it is linked to now, or None.
+        body: what to send.
+        create: whether it may be created where it is absent.
+        rule: see `Desired.rule`.
+        facts: what the target last said about the object (a member's status).
+        digest: 16 bytes over the body; saved only once the target confirmed.
+        old_is_shared: with CREATE or UPDATE after a changed identity: another record still claims the old one.
+    """
+
+    key: str
+    operation: Operation
+    claim: str
+    target_id: str | None
+    body: Mapping[str, Any]
+    create: bool
+    rule: str | None
+    facts: Mapping[str, Any]
+    digest: bytes
+    old_is_shared: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of one change, never derived from a whole call's HTTP status alone.
+
+    Attributes:
+        key: the record's business key.
+        outcome: CREATED, UPDATED, SKIPPED, REJECTED or FAILED.
+        target_id: the identity it is linked to from now on (None keeps what is known).
+        facts: what the target said about the object, without personal data; also what consent was sent.
+        kind: class of a skip, rejection or failure (`mapping`, `fake address`, `outage`, `in doubt`, ...).
+        reason: plain words for people.
+        vendor_code: the vendor's own code or title.
+        status: HTTP status, where there was one.
+        correlation_id: the vendor's request id.
+        payload: the bytes that were sent, for the audit.
+        uncertain: the write may or may not have happened, or may still happen: its intent stays open.
+    """
+
+    key: str
+    outcome: Outcome
+    target_id: str | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    kind: str | None = None
+    reason: str | None = None
+    vendor_code: str | None = None
+    status: int | None = None
+    correlation_id: str | None = None
+    payload: bytes | None = None
+    uncertain: bool = False

@@ -1,0 +1,227 @@
+"""The reading side of the ledger: what was read, from when, and where the newest version of every record lies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import and_, func, select, update
+
+from ml_connector.store.database import Database
+from ml_connector.store.tables import entity_state, landing, reading, source_row
+from ml_connector.store.vault import Vault
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of a key: the newest landed version, and whether a full read missed it since."""
+
+    digest: bytes
+    changed_at: datetime
+    vanished: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Landed:
+    """One row's place in a landing file."""
+
+    key: str
+    related: str | None
+    changed_at: datetime
+    digest: bytes
+    position: int
+    payload: bytes | None  # kept beside the key for secondary entities only
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """How far an entity was read.
+
+    Attributes:
+        until: a read that began then has ended; None: never read.
+        full_at: the last complete full read.
+        brake: why it marked nothing as vanished, in words.
+    """
+
+    until: datetime | None = None
+    full_at: datetime | None = None
+    brake: str | None = None
+
+
+class Readings:
+    """What one company's source gave us."""
+
+    def __init__(self, database: Database, vault: Vault, company: str) -> None:
+        self._database = database
+        self._vault = vault
+        self._company = company
+
+    def coverage(self, entity: str) -> Coverage:
+        query = select(entity_state.c.covered_until, entity_state.c.full_at, entity_state.c.brake).where(
+            entity_state.c.company == self._company, entity_state.c.entity == entity
+        )
+        with self._database.connect() as connection:
+            row = connection.execute(query).one_or_none()
+        return Coverage(*row) if row else Coverage()
+
+    def begin(self, entity: str, run_id: str, since: datetime | None, at: datetime) -> int:
+        """Note that a read begins; returns its id."""
+        with self._database.begin() as connection:
+            created = connection.execute(
+                reading.insert().values(
+                    company=self._company,
+                    entity=entity,
+                    run_id=run_id,
+                    whole=since is None,
+                    since=since,
+                    started_at=at,
+                )
+            )
+            (key,) = created.inserted_primary_key or (0,)
+        return int(key)
+
+    def known(self, entity: str, keys: Iterable[str]) -> dict[str, Known]:
+        """What is known of these keys."""
+        query = select(
+            source_row.c.key, source_row.c.digest, source_row.c.changed_at, source_row.c.vanished_at.is_not(None)
+        ).where(self._of(entity), source_row.c.key.in_(list(keys)))
+        with self._database.connect() as connection:
+            return {row[0]: Known(row[1], row[2], bool(row[3])) for row in connection.execute(query)}
+
+    def seen(self, entity: str, reading_id: int, keys: Sequence[str]) -> None:
+        """Note that the read met these keys with the content that is already landed."""
+        if not keys:
+            return
+        with self._database.begin() as connection:
+            connection.execute(
+                update(source_row).where(self._of(entity), source_row.c.key.in_(list(keys))).values(seen_by=reading_id)
+            )
+
+    def land(self, entity: str, reading_id: int, path: str, rows: Sequence[Landed], at: datetime) -> int:
+        """Make a finished landing file known, with a pointer to every row, in one transaction; returns its id."""
+        with self._database.begin() as connection:
+            landing_id = self._landing(connection, entity, reading_id, path, len(rows), at)
+            self._database.upsert(
+                connection,
+                source_row,
+                [
+                    {
+                        "company": self._company,
+                        "entity": entity,
+                        "key": row.key,
+                        "related": row.related,
+                        "changed_at": row.changed_at,
+                        "digest": row.digest,
+                        "landing_id": landing_id,
+                        "position": row.position,
+                        "seq": landing_id,
+                        "seen_by": reading_id,
+                        "vanished_at": None,
+                        "body": None if row.payload is None else self._seal(entity, row.key, row.payload),
+                    }
+                    for row in rows
+                ],
+            )
+        return landing_id
+
+    def met(self, entity: str, reading_id: int) -> int:
+        """How many distinct records the read has met."""
+        query = select(func.count()).where(self._of(entity), source_row.c.seen_by == reading_id)
+        with self._database.connect() as connection:
+            return int(connection.execute(query).scalar_one())
+
+    def missing(self, entity: str, reading_id: int) -> tuple[int, int]:
+        """After a full read: how many records it no longer found, and how many there were."""
+        present = and_(self._of(entity), source_row.c.vanished_at.is_(None))
+        with self._database.connect() as connection:
+            total = connection.execute(select(func.count()).where(present)).scalar_one()
+            gone = connection.execute(
+                select(func.count()).where(present, source_row.c.seen_by != reading_id)
+            ).scalar_one()
+        return int(gone), int(total)
+
+    def vanish(self, entity: str, reading_id: int, at: datetime) -> None:
+        """Mark what the full read no longer found; flows take the mark up like a new version."""
+        with self._database.begin() as connection:
+            mark = self._landing(connection, entity, reading_id, None, 0, at)
+            connection.execute(
+                update(source_row)
+                .where(self._of(entity), source_row.c.vanished_at.is_(None), source_row.c.seen_by != reading_id)
+                .values(vanished_at=at, seq=mark)
+            )
+
+    def finish(
+        self,
+        entity: str,
+        reading_id: int,
+        *,
+        covered_until: datetime | None,
+        at: datetime,
+        rows: int,
+        landed: int,
+        vanished: int,
+        calls: int,
+        full: bool,
+        brake: str | None,
+        note: str | None,
+    ) -> None:
+        """The read has ended; `covered_until` is the moment it began, or None when it did not see everything."""
+        with self._database.begin() as connection:
+            connection.execute(
+                update(reading)
+                .where(reading.c.id == reading_id)
+                .values(finished_at=at, rows=rows, landed=landed, vanished=vanished, calls=calls, note=note)
+            )
+            if covered_until is None:
+                return
+            state: dict[str, Any] = {"company": self._company, "entity": entity, "covered_until": covered_until}
+            columns = ["covered_until"]
+            if full:
+                state |= {"full_at": at, "brake": brake}
+                columns += ["full_at", "brake"]
+            self._database.upsert(connection, entity_state, [state], columns)
+
+    def secondary(self, entity: str, related: Sequence[str]) -> dict[str, list[bytes]]:
+        """The rows of a secondary entity that belong to these records, each record's in the order of their keys."""
+        query = (
+            select(source_row.c.related, source_row.c.key, source_row.c.body)
+            .where(self._of(entity), source_row.c.related.in_(list(related)), source_row.c.vanished_at.is_(None))
+            .order_by(source_row.c.related, source_row.c.key)
+        )
+        found: dict[str, list[bytes]] = {}
+        with self._database.connect() as connection:
+            for owner, key, body in connection.execute(query):
+                found.setdefault(owner, []).append(self._unseal(entity, key, body))
+        return found
+
+    def reference(self, entity: str) -> list[bytes]:
+        """Every row of an entity of reference data."""
+        query = (
+            select(source_row.c.key, source_row.c.body)
+            .where(self._of(entity), source_row.c.vanished_at.is_(None))
+            .order_by(source_row.c.key)
+        )
+        with self._database.connect() as connection:
+            return [self._unseal(entity, key, body) for key, body in connection.execute(query)]
+
+    def _landing(self, connection: Any, entity: str, reading_id: int, path: str | None, rows: int, at: datetime) -> int:
+        created = connection.execute(
+            landing.insert().values(
+                company=self._company, entity=entity, reading_id=reading_id, path=path, rows=rows, written_at=at
+            )
+        )
+        return int(created.inserted_primary_key[0])
+
+    def _of(self, entity: str) -> Any:
+        return and_(source_row.c.company == self._company, source_row.c.entity == entity)
+
+    def _context(self, entity: str, key: str) -> str:
+        return f"source_row/{self._company}/{entity}/{key}"
+
+    def _seal(self, entity: str, key: str, payload: bytes) -> bytes:
+        return self._vault.seal(payload, self._context(entity, key))
+
+    def _unseal(self, entity: str, key: str, body: bytes) -> bytes:
+        return self._vault.unseal(body, self._context(entity, key))
