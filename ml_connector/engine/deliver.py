@@ -1,0 +1,300 @@
+"""Delivering: takes up what one flow has still to send, and records what became of every record.
+
+Between any two lines the process may die. Before anything is sent, its intent is written; the outcome replaces the
+intent in one transaction with the audit; what has neither is still work. So running again is always the repair.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import chain
+
+from ml_connector.engine.checkpoints import reached
+from ml_connector.engine.outcomes import Recorder, intent_of, resumed, waiting
+from ml_connector.engine.plan import Planned, Planner, Send, Settle
+from ml_connector.engine.ports import Clock, Flow, Writer
+from ml_connector.engine.records import Change, Result
+from ml_connector.engine.tally import Tallies, Tally
+from ml_connector.engine.windows import Windows
+from ml_connector.errors import StoppedProblem
+from ml_connector.store.deliveries import Deliveries, Intent, Version
+from ml_connector.store.ledger import Ledger
+
+COMMIT_ROWS = 500
+COMMIT_SECONDS = 1.0
+PASSES = 20  # a record makes others due at most along one chain of addresses that changed hands
+
+
+@dataclass(frozen=True, slots=True)
+class FlowReport:
+    """What one delivery did.
+
+    Attributes:
+        windows: counts per window that it touched.
+        unfinished: windows with records that were not attempted, because the target stopped.
+        rejected_in: windows that hold a record which this delivery saw rejected.
+        stopped: why the target stopped, or None.
+        last_hash: the audit's newest hash, hexadecimal; None while there is none.
+    """
+
+    flow: str
+    windows: dict[str, Tally]
+    unfinished: set[str]
+    rejected_in: set[str]
+    calls: int
+    seconds: float
+    stopped: StoppedProblem | None
+    last_hash: str | None
+
+    @property
+    def total(self) -> Tally:
+        total = Tally()
+        for tally in self.windows.values():
+            total.add(tally)
+        return total
+
+
+def deliver(
+    flow: Flow,
+    writer: Writer,
+    ledger: Ledger,
+    target: str,
+    system: str,
+    windows: Windows,
+    *,
+    run_id: str,
+    clock: Clock,
+    only: Sequence[str] | None = None,
+) -> FlowReport:
+    """Deliver what is due, or exactly the named records (a replay, sent even if the target has it already).
+
+    Never raises for a record; a target that stops is reported in `stopped`, after all that is known was recorded.
+    The caller holds the target's lease: nobody else delivers to it meanwhile.
+    """
+    return _Delivery(flow, writer, ledger, target, system, windows, run_id, clock, only).run()
+
+
+def is_due(flow: Flow, ledger: Ledger, target: str, now: datetime) -> bool:
+    """Whether a delivery would find something to do."""
+    book = open_book(flow, ledger, target)
+    state = book.state()
+    if state is None or state.fingerprint != flow.fingerprint:
+        return book.newest([flow.entity]) > 0
+    return book.has_work(state.taken_up_to, now) or book.newest(flow.reference) > state.taken_up_to
+
+
+def open_book(flow: Flow, ledger: Ledger, target: str) -> Deliveries:
+    return ledger.deliveries(target, flow.name, flow.entity, tuple(flow.secondary))
+
+
+@dataclass(slots=True)
+class _Delivery:
+    flow: Flow
+    writer: Writer
+    ledger: Ledger
+    target: str
+    system: str
+    windows: Windows
+    run_id: str
+    clock: Clock
+    only: Sequence[str] | None
+    book: Deliveries = field(init=False)
+    planner: Planner = field(init=False)
+    recorder: Recorder = field(init=False)
+    doubts: dict[str, Intent] = field(default_factory=dict)  # writes without an answer, earlier ones and our own
+    tallies: Tallies = field(default_factory=Tallies)
+    planned: dict[str, Send] = field(default_factory=dict)  # the writer did not take these yet
+    in_flight: dict[str, Send] = field(default_factory=dict)  # it took these, their outcome is not recorded
+    busy: Counter[str] = field(default_factory=Counter)  # identities that something planned or in flight concerns
+    again: dict[str, None] = field(default_factory=dict)  # records that wait for something in flight
+    answered: list[tuple[Send, Result]] = field(default_factory=list)
+    committed_at: float = field(default_factory=time.monotonic)
+
+    def run(self) -> FlowReport:
+        began, calls = time.monotonic(), self.writer.calls
+        self.book = open_book(self.flow, self.ledger, self.target)
+        taken_up_to = self._open()
+        up_to = self.book.newest([self.flow.entity, *self.flow.secondary, *self.flow.reference])
+        self.doubts = {intent.key: intent for intent in self.book.intents()}
+        self.planner = Planner(self.flow, self.ledger, self.book, self.doubts, forced=self.only is not None)
+        self.recorder = Recorder(
+            self.flow, self.ledger, self.book, self.target, self.system, self.run_id, up_to, self.tallies
+        )
+        stopped = None
+        try:
+            self._resume()
+            self._passes(taken_up_to, up_to)
+        except StoppedProblem as problem:
+            stopped = problem
+        unfinished = self._close(taken_up_to, up_to, stopped)
+        report = FlowReport(
+            flow=self.flow.name,
+            windows=self.tallies.by_window,
+            unfinished=unfinished,
+            rejected_in={window for window, tally in self.tallies.by_window.items() if tally.rejected},
+            calls=self.writer.calls - calls,
+            seconds=time.monotonic() - began,
+            stopped=stopped,
+            last_hash=self.ledger.audit(self.target).last_hash(),
+        )
+        now = self.clock()
+        self.recorder.count(report.calls, report.seconds, unfinished, stopped, self._window_of(now), now)
+        reached("deliver: counted")
+        return report
+
+    def _open(self) -> int:
+        """Open the flow; a changed mapping, or changed reference data, makes every record work again."""
+        state = self.book.state()
+        again = state is None or state.fingerprint != self.flow.fingerprint
+        again = again or (state is not None and self.book.newest(self.flow.reference) > state.taken_up_to)
+        self.book.begin(self.flow.fingerprint, self.windows.minutes, self.windows.start, again=again)
+        reached("deliver: flow opened")
+        return 0 if again or state is None else state.taken_up_to
+
+    def _resume(self) -> None:
+        """Fetch the outcomes of what an earlier process handed over under a reference."""
+        handed_over: dict[str, list[str]] = {}
+        for intent in self.doubts.values():
+            if intent.reference is not None:
+                handed_over.setdefault(intent.reference, []).append(intent.key)
+        for reference, keys in handed_over.items():
+            states = self.book.states(keys)
+            now = self.clock()
+            for result in self.writer.resume(reference, keys):
+                plan = resumed(self.doubts[result.key], states.get(result.key), now)
+                self._take_up(plan)
+                self.busy.update(plan.identities())
+                self.in_flight[plan.key] = plan
+                self._answered(result)
+            self._commit()
+
+    def _passes(self, taken_up_to: int, up_to: int) -> None:
+        """One pass over the work, then over what that made due, until nothing is."""
+        work = self.book.named(self.only) if self.only is not None else self._work(taken_up_to, up_to)
+        for _ in range(PASSES):
+            for result in self.writer.deliver(self._changes(work), self.book):
+                self._answered(result)
+                if len(self.answered) >= COMMIT_ROWS or time.monotonic() - self.committed_at > COMMIT_SECONDS:
+                    self._commit()
+            self._commit()
+            reached("deliver: pass ended")
+            postponed, self.again = list(self.again), {}
+            now = self.clock()
+            others = self.only is None and self.book.has_due(now)
+            if not postponed and not others:
+                return
+            work = chain(self.book.named(postponed), self.book.due(now) if others else ())
+
+    def _work(self, taken_up_to: int, up_to: int) -> Iterator[list[Version]]:
+        """What an earlier process left open, what is due, what is new, and what a related row made new."""
+        states = self.book.states(list(self.doubts))
+        left_open = [key for key in self.doubts if key not in states or states[key].due_at is None]
+        return chain(
+            self.book.named(left_open),
+            self.book.due(self.clock()),
+            self.book.fresh(taken_up_to, up_to),
+            self.book.touched(taken_up_to, up_to),
+        )
+
+    def _changes(self, work: Iterable[list[Version]]) -> Iterator[Change]:
+        """The changes to send; what needs no call is recorded on the way."""
+        for versions in work:
+            settled: list[Settle] = []
+            now = self.clock()
+            for plan in self.planner.plan([version for version in versions if version.key not in self.in_flight]):
+                if any(self.busy[identity] for identity in plan.identities()):
+                    self.again[plan.key] = None
+                elif isinstance(plan, Settle):
+                    settled.append(plan)
+                elif self._must_wait(plan, now):
+                    settled.append(waiting(plan))
+                else:
+                    self.planned[plan.key] = plan
+                    self.busy.update(plan.identities())
+            for taken in (*settled, *self.planned.values()):
+                self._take_up(taken)
+            self.recorder.settle(settled, list(self.planned.values()), now, self._window)
+            reached("deliver: intents written")
+            for done in settled:
+                if not done.waits:
+                    self.doubts.pop(done.key, None)
+            while self.planned:
+                key = next(iter(self.planned))
+                self.in_flight[key] = self.planned.pop(key)
+                yield self.in_flight[key].change
+
+    def _must_wait(self, plan: Send, now: datetime) -> bool:
+        """Whether a write that was never answered may still overtake this one."""
+        concerned = [
+            intent
+            for identity in plan.identities()
+            for intent in self._doubts_about(identity)
+            if intent.digest != plan.change.digest or intent.key != plan.key
+        ]
+        return any(
+            now < intent.started_at + self.flow.settle or not self.writer.settled(intent.started_at)
+            for intent in concerned
+        )
+
+    def _doubts_about(self, identity: str) -> list[Intent]:
+        return [intent for intent in self.doubts.values() if intent.claim == identity] if self.doubts else []
+
+    def _take_up(self, plan: Planned) -> None:
+        if not self._is_counted(plan):
+            self.tallies.take_up(self._window(plan))
+
+    def _is_counted(self, plan: Planned) -> bool:
+        return plan.state is not None and plan.state.run_id == self.run_id
+
+    def _window(self, plan: Planned) -> str:
+        if plan.state is not None and plan.state.run_id == self.run_id:
+            return plan.state.window
+        return self._window_of(plan.version.changed_at)
+
+    def _window_of(self, moment: datetime) -> str:
+        return self.windows.key(moment, self.clock())
+
+    def _answered(self, result: Result) -> None:
+        self.answered.append((self.in_flight[result.key], result))
+        reached("deliver: answered")
+
+    def _commit(self) -> None:
+        """Record the answers that are in; only then others may touch what they concern."""
+        self.committed_at = time.monotonic()
+        if not self.answered:
+            return
+        now = self.clock()
+        self.recorder.record(self.answered, now, self._window)
+        reached("deliver: outcomes recorded")
+        for plan, result in self.answered:
+            del self.in_flight[plan.key]
+            self.busy.subtract(plan.identities())
+            if result.uncertain:
+                self.doubts[plan.key] = intent_of(plan, now)
+            else:
+                self.doubts.pop(plan.key, None)
+        self.answered = []
+
+    def _close(self, taken_up_to: int, up_to: int, stopped: StoppedProblem | None) -> set[str]:
+        """Advance the flow, or say which windows still have records that were not attempted."""
+        self._commit()
+        if stopped is None:
+            if self.only is None:
+                self.book.took_up(up_to, self.clock())
+                reached("deliver: everything taken up")
+            return set()
+        with self.book.transaction() as connection:  # these were never sent
+            self.book.forget(connection, list(self.planned))
+        unfinished = set()
+        for plan in chain(self.planned.values(), self.in_flight.values()):
+            window = self._window(plan)
+            unfinished.add(window)
+            if not self._is_counted(plan):
+                self.tallies.window(window).read -= 1
+        if self.only is None:
+            unfinished |= {self._window_of(moment) for moment in self.book.outstanding(taken_up_to, up_to)}
+        return unfinished

@@ -1,0 +1,281 @@
+"""Planning: from landed versions to changes, or to outcomes that need no call. Reads the ledger, writes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Any
+
+import orjson
+
+from ml_connector.engine.claims import Claims, wish_of
+from ml_connector.engine.ports import Flow
+from ml_connector.engine.records import Change, Desired, Mapped, Operation, Outcome, Record, Reject, Skip
+from ml_connector.store.deliveries import Deliveries, Intent, State, Version
+from ml_connector.store.ledger import Ledger
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """What is to happen to one record: `Send` or `Settle`.
+
+    Attributes:
+        version: which landed version it is about.
+        state: what the ledger knew of the record.
+        claim: the identity that it wants from now on.
+        stance: how it stands to that claim.
+        in_doubt: an earlier write was never answered: what the target holds is not known.
+    """
+
+    version: Version
+    state: State | None
+    claim: str | None
+    stance: str | None
+    in_doubt: bool = False
+
+    @property
+    def key(self) -> str:
+        return self.version.key
+
+    @property
+    def linked_to(self) -> str | None:
+        return self.state.target_id if self.state else None
+
+    def identities(self) -> set[str]:
+        """Every identity at the target that this record concerns."""
+        held = self.state.claim if self.state else None
+        return {identity for identity in (self.claim, self.linked_to, held) if identity is not None}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Send(Planned):
+    """A change to send.
+
+    Attributes:
+        displaces: the record that is linked to the claim now and loses it.
+    """
+
+    change: Change
+    displaces: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settle(Planned):
+    """An outcome that needs no call.
+
+    Attributes:
+        waits: it is tried again once an earlier write can no longer take effect.
+    """
+
+    outcome: Outcome
+    rule: str | None = None
+    kind: str | None = None
+    reason: str | None = None
+    waits: bool = False
+
+
+@dataclass(slots=True)
+class Planner:
+    """Plans one flow's records.
+
+    Attributes:
+        in_doubt: what earlier processes were about to send and did not record, by key.
+        forced: send also what the target already confirmed (a replay).
+    """
+
+    flow: Flow
+    ledger: Ledger
+    book: Deliveries
+    in_doubt: dict[str, Intent] = field(default_factory=dict)
+    forced: bool = False
+    _reference: dict[str, list[bytes]] = field(default_factory=dict)
+
+    def plan(self, versions: Sequence[Version]) -> list[Send | Settle]:
+        """One plan per version, in the same order."""
+        keys = [version.key for version in versions]
+        payloads = self.book.payloads(versions)
+        secondary = {entity: self.ledger.readings.secondary(entity, keys) for entity in self.flow.secondary}
+        if self.flow.reference and not self._reference:
+            self._reference = {entity: self.ledger.readings.reference(entity) for entity in self.flow.reference}
+        return self.decide(versions, assemble(versions, payloads, secondary, self._reference))
+
+    def decide(self, versions: Sequence[Version], records: Sequence[Record]) -> list[Send | Settle]:
+        """The plans for records that are at hand."""
+        mapped = {record.key: self.flow.map(record) for record in records}
+        states = self.book.states(list(mapped))
+        identities = {claim for wish in mapped.values() if (claim := wish_of(wish)[0]) is not None}
+        identities |= {state.target_id for state in states.values() if state.target_id is not None}
+        claims = Claims.of(self.book.claimants(list(identities)) if identities else (), mapped)
+        return [self._decide(version, mapped[version.key], states.get(version.key), claims) for version in versions]
+
+    def _decide(self, version: Version, mapped: Mapped, state: State | None, claims: Claims) -> Send | Settle:
+        plan = _Plan(self, version, state, *wish_of(mapped), claims)
+        match mapped:
+            case Reject():
+                return plan.reject(mapped)
+            case Skip():
+                return plan.skip(mapped.rule, mapped.reason or None, withdraw=mapped.veto)
+            case Desired():
+                return plan.deliver(mapped)
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """Decides about one record."""
+
+    planner: Planner
+    version: Version
+    state: State | None
+    claim: str | None
+    stance: str | None
+    claims: Claims
+
+    @property
+    def in_doubt(self) -> bool:
+        return self.version.key in self.planner.in_doubt
+
+    @property
+    def linked_to(self) -> str | None:
+        return self.state.target_id if self.state else None
+
+    def reject(self, mapped: Reject) -> Settle:
+        """A broken version keeps its claim: it does not hand what it is linked to over to somebody else."""
+        return Settle(
+            version=self.version,
+            state=self.state,
+            claim=self.state.claim if self.state else None,
+            stance=self.state.stance if self.state else None,
+            in_doubt=self.in_doubt,
+            outcome=Outcome.REJECTED,
+            kind=mapped.kind,
+            reason=mapped.reason,
+        )
+
+    def skip(self, rule: str | None, reason: str | None = None, *, withdraw: bool = False) -> Send | Settle:
+        """Not sent; with `withdraw`, what this record put there is taken off first."""
+        withdrawal = self._withdrawal(rule) if withdraw else None
+        return withdrawal or self._settle(Outcome.SKIPPED, rule, reason)
+
+    def deliver(self, desired: Desired) -> Send | Settle:
+        standing = self.claims.standing(self.version.key, desired.claim, self.linked_to)
+        if standing.vetoed_by is not None:
+            reason = f"The person behind this address said no: see {standing.vetoed_by}."
+            return self.skip(f"withheld through {standing.vetoed_by}", reason, withdraw=True)
+        if standing.owner != self.version.key:
+            reason = f"{standing.owner} has the same address and owns what stands at the target."
+            return self.skip(f"same address as {standing.owner}", reason)
+        digest = digest_of(desired.body)
+        if self._is_confirmed(digest):
+            if self.linked_to == desired.claim:
+                return self._settle(Outcome.UNCHANGED)
+            if self._is_known_absent(desired):
+                return self.skip(desired.rule)
+        return self._send(
+            Change(
+                key=self.version.key,
+                operation=_operation(self.linked_to, desired.claim, standing.old_is_shared),
+                claim=desired.claim,
+                target_id=self.linked_to,
+                body=desired.body,
+                create=desired.create,
+                rule=desired.rule,
+                facts=standing.holder.facts if standing.holder else (self.state.facts if self.state else {}),
+                digest=digest,
+                old_is_shared=standing.old_is_shared,
+            ),
+            displaces=standing.holder.key if standing.holder else None,
+        )
+
+    def _is_confirmed(self, digest: bytes) -> bool:
+        certain = not self.in_doubt and not self.planner.forced
+        return certain and self.state is not None and self.state.digest == digest
+
+    def _is_known_absent(self, desired: Desired) -> bool:
+        """It must not be created, and the target said before that it is not there."""
+        return (
+            not desired.create
+            and self.linked_to is None
+            and self.state is not None
+            and self.state.claim == desired.claim
+        )
+
+    def _withdrawal(self, rule: str | None) -> Send | None:
+        """Taking off what this record put there, unless that is done, or somebody else's by now."""
+        body, state = self.planner.flow.withdrawal, self.state
+        if body is None or state is None or state.target_id is None:
+            return None
+        digest = digest_of(body)
+        if state.digest == digest and not self.in_doubt:
+            return None
+        if state.target_id != self.claim and self.claims.is_wanted(state.target_id, besides=self.version.key):
+            return None
+        return self._send(
+            Change(
+                key=self.version.key,
+                operation=Operation.WITHDRAW,
+                claim=state.target_id,
+                target_id=state.target_id,
+                body=body,
+                create=False,
+                rule=rule,
+                facts=state.facts,
+                digest=digest,
+            )
+        )
+
+    def _send(self, change: Change, displaces: str | None = None) -> Send:
+        return Send(
+            version=self.version,
+            state=self.state,
+            claim=self.claim,
+            stance=self.stance,
+            in_doubt=self.in_doubt,
+            change=change,
+            displaces=displaces,
+        )
+
+    def _settle(self, outcome: Outcome, rule: str | None = None, reason: str | None = None) -> Settle:
+        return Settle(
+            version=self.version,
+            state=self.state,
+            claim=self.claim,
+            stance=self.stance,
+            in_doubt=self.in_doubt,
+            outcome=outcome,
+            rule=rule,
+            reason=reason,
+        )
+
+
+def assemble(
+    versions: Sequence[Version],
+    payloads: Sequence[bytes],
+    secondary: Mapping[str, Mapping[str, Sequence[bytes]]],
+    reference: Mapping[str, Sequence[bytes]],
+) -> list[Record]:
+    """The records of these versions, each with its own secondary rows and with all reference data."""
+    return [
+        Record(
+            key=version.key,
+            changed_at=version.changed_at,
+            payload=payload,
+            secondary={
+                **reference,
+                **{entity: rows.get(version.key, ()) for entity, rows in secondary.items()},
+            },
+            vanished=version.vanished,
+        )
+        for version, payload in zip(versions, payloads, strict=True)
+    ]
+
+
+def digest_of(body: Mapping[str, Any]) -> bytes:
+    """16 bytes over what is sent, whatever the order of its fields."""
+    return blake2b(orjson.dumps(body, option=orjson.OPT_SORT_KEYS), digest_size=16).digest()
+
+
+def _operation(linked_to: str | None, claim: str, old_is_shared: bool) -> Operation:
+    if linked_to == claim:
+        return Operation.UPDATE
+    return Operation.MOVE if linked_to is not None and not old_is_shared else Operation.CREATE

@@ -1,0 +1,118 @@
+"""What the engine asks of a system: a source to read from, flows to map with, and writers to deliver through."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from ml_connector.engine.records import Change, Mapped, Record, Result, SourceRow
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """A kind of record at its source.
+
+    Attributes:
+        name: `visma.customers`.
+        title: for people: "Customers".
+        secondary: True when its rows only serve other records (contacts, classes): they are looked up at random, so the
+            store keeps them beside their key, encrypted, and not in landing files alone.
+        windowed: False for reference data, which carries no change time and is read whole, once a day.
+    """
+
+    name: str
+    title: str
+    secondary: bool = False
+    windowed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some rows of a read, and what the source said about their number.
+
+    Attributes:
+        rows: in the source's order.
+        total: how many rows the source says the whole read has; None where it does not say.
+    """
+
+    rows: Sequence[SourceRow]
+    total: int | None = None
+
+
+class Source(Protocol):
+    """Reads entities. Raises `StoppedProblem` when the read as a whole cannot go on."""
+
+    def read(self, entity: str, since: datetime | None) -> Iterator[Page]:
+        """Every row changed at or after `since` (aware; None: every row), page by page."""
+        ...
+
+    @property
+    def calls(self) -> int:
+        """API calls made so far."""
+        ...
+
+
+class Delivery(Protocol):
+    """What a writer may tell the engine while it delivers."""
+
+    def remember(self, keys: Sequence[str], reference: str) -> None:
+        """Store a reference (a batch id) with the intents of these records before waiting for its outcome."""
+        ...
+
+
+class Writer(Protocol):
+    """Delivers changes of one flow to one account.
+
+    `deliver` takes changes from the iterable as it can send them, and yields one result per change in any order. It
+    raises `StoppedProblem` after it has yielded every result it knows; what it took and did not answer is in doubt.
+    """
+
+    def deliver(self, changes: Iterable[Change], delivery: Delivery) -> Iterator[Result]: ...
+
+    def resume(self, reference: str, keys: Sequence[str]) -> Iterator[Result]:
+        """The outcomes of what an earlier process handed over under this reference; waits until they are known."""
+        ...
+
+    def settled(self, since: datetime) -> bool:
+        """Whether nothing that was sent before this moment can still take effect."""
+        ...
+
+    @property
+    def calls(self) -> int: ...
+
+
+class Flow(Protocol):
+    """One entity to one kind of object at a target: pure, needs no connection.
+
+    Attributes:
+        name: `members`.
+        title: for people: "Audience members".
+        entity: `visma.customers`.
+        secondary: entities whose rows belong to a record (`visma.contacts`); a change there makes the record due.
+        reference: entities of reference data that the mapping may look into (`visma.customer_classes`).
+        fingerprint: changes when fields, selection or rules change; a state flow is then mapped again as a whole.
+        fields: target field -> where it comes from, for people.
+        withdrawal: the body that takes an object off when the person behind it said no; None: leave it as it is.
+        settle: for how long a write without an answer may still take effect at the target.
+        on_rejected_fail: a rejected record also fails its window.
+    """
+
+    name: str
+    title: str
+    entity: str
+    secondary: tuple[str, ...]
+    reference: tuple[str, ...]
+    fingerprint: str
+    fields: Mapping[str, str]
+    withdrawal: Mapping[str, Any] | None
+    settle: timedelta
+    on_rejected_fail: bool
+
+    def map(self, record: Record) -> Mapped:
+        """Total and pure: never raises for data, knows no clock and no connection."""
+        ...
+
+
+Clock = Callable[[], datetime]
