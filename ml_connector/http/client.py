@@ -1,0 +1,422 @@
+"""Calls one account of an outside system: paced, authorised, repeated where that is safe, counted.
+
+What a call can end with besides an answer is drawn in `ml_connector.http.errors`.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cache
+from ssl import SSLContext
+from typing import Any, Self, TypeVar
+
+import httpx
+import orjson
+import stamina
+from pydantic import BaseModel, ConfigDict, Field
+
+from ml_connector import __version__
+from ml_connector.http.actions import Action, Decision, ErrorTable
+from ml_connector.http.answer import Answer, to_json
+from ml_connector.http.clock import ClockDrift, now, parse_date
+from ml_connector.http.errors import (
+    BatchRefused,
+    CallProblem,
+    RecordFailed,
+    RecordRefused,
+    Stopped,
+    TornAnswer,
+    Uncertain,
+    stop,
+)
+from ml_connector.http.oauth import TOKEN_CALL, TokenUnavailable
+from ml_connector.http.pace import Pace, TooLong
+
+T = TypeVar("T")
+
+USER_AGENT = f"ml-connector/{__version__}"
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+IDEMPOTENT = SAFE | {"PUT", "DELETE"}
+NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+class Retries(BaseModel):
+    """How often, and after what pauses, a call is repeated.
+
+    Attributes:
+        attempts: tries of one call that end in an outage, the first one included.
+        limits: times that one call may be turned away by a limit.
+        first_pause: seconds before the second try; doubles with each.
+        longest_pause: where the doubling ends.
+        jitter: up to so many seconds more, by chance.
+        outages: calls in a row that end in an outage, all their tries used up, before the system counts as down.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)  # it is also a block of settings
+
+    attempts: int = Field(5, ge=1)
+    limits: int = Field(20, ge=1)
+    first_pause: float = Field(0.5, ge=0)
+    longest_pause: float = Field(30.0, ge=0)
+    jitter: float = Field(0.5, ge=0)
+    outages: int = Field(5, ge=1)
+
+
+@dataclass(slots=True)
+class _Call:
+    """One call and what befell it so far."""
+
+    request: httpx.Request
+    repeatable: bool
+    allow: Collection[int] = ()
+    parse: Callable[[bytes], Any] | None = None
+    failures: int = 0
+    limits: int = 0
+    may_have_happened: bool = False
+
+    @property
+    def writes(self) -> bool:
+        return self.request.method not in SAFE
+
+
+class _Again(Exception):
+    """The call is to be repeated; `problem` is what it ends with when that was the last time."""
+
+    def __init__(self, call: _Call, problem: CallProblem, last: bool, at_once: bool = False) -> None:
+        super().__init__(str(problem))
+        self.call = call
+        self.problem = problem
+        self.last = last
+        self.at_once = at_once
+
+
+@dataclass(slots=True)
+class _Tally:
+    """Shared by the threads of a client."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    calls: int = 0
+    outages: int = 0
+
+
+class ApiClient:
+    """Thread-safe; a context manager, or to be closed.
+
+    Args:
+        base_url: scheme, host and port; `path` of a call is appended.
+        name: of the system, for people: "Visma.net".
+        errors: what to do about which answer.
+        auth: authorises each try anew.
+        pace: connections and the brake; share one between clients of the same account.
+        timeout: seconds that the other side may take for an answer.
+        headers: sent with every call.
+        retries: how often a call is repeated.
+        request_id_header: where the vendor puts its request id.
+        clock: the local clock.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        name: str,
+        errors: ErrorTable,
+        auth: httpx.Auth | None = None,
+        pace: Pace | None = None,
+        timeout: float = 120.0,
+        headers: Mapping[str, str] | None = None,
+        user_agent: str = USER_AGENT,
+        retries: Retries | None = None,
+        request_id_header: str = "x-request-id",
+        clock: Callable[[], datetime] = now,
+    ) -> None:
+        self.name = name
+        self.errors = errors
+        self.pace = pace or Pace()
+        self.retries = retries or Retries()
+        self.drift = ClockDrift(name, clock)
+        self._request_id_header = request_id_header
+        self._tally = _Tally()
+        connections = self.pace.connections
+        outside = httpx.URL(base_url).host not in LOOPBACK
+        self._http = httpx.Client(
+            base_url=base_url,
+            auth=auth,
+            headers={"User-Agent": user_agent, "Accept": "application/json", **(headers or {})},
+            timeout=httpx.Timeout(timeout, connect=min(timeout, 10.0), pool=None),
+            limits=httpx.Limits(max_connections=connections + 1, max_keepalive_connections=connections + 1),
+            trust_env=outside,
+            verify=_certificates(outside),
+            event_hooks={"request": [self._count], "response": [lambda response: self.drift.check(response.headers)]},
+        )
+
+    def __repr__(self) -> str:
+        return f"<ApiClient {self.name} {self._http.base_url}>"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._http.close()
+
+    @property
+    def calls(self) -> int:
+        """Calls of the API so far, every try counted; calls for a token are not."""
+        return self._tally.calls
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        json: Any = None,
+        content: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        idempotent: bool | None = None,
+        allow: Collection[int] = (),
+        parse: Callable[[bytes], Any] | None = orjson.loads,
+    ) -> Answer:
+        """One call, repeated as the error table and its method allow.
+
+        Args:
+            method: GET, HEAD, OPTIONS, PUT and DELETE are repeated after an outage; POST and PATCH are not.
+            path: below the base URL. A whole URL of another host is a ValueError where credentials would go with it.
+            json: a body to encode; or
+            content: a body as it is.
+            idempotent: overrules what the method says about repeating.
+            allow: statuses that come back as an answer instead of as an exception (404 for "not there").
+            parse: what turns the body into `Answer.data`; a ValueError of it means a torn answer. None: leave it raw.
+
+        Raises: `CallProblem` (see its tree), `Stopped`.
+        """
+        body = content if json is None else to_json(json)
+        given = ({} if json is None else {"Content-Type": "application/json"}) | dict(headers or {})
+        request = self._build(method, path, params=params, content=body, headers=given)
+        repeatable = request.method in IDEMPOTENT if idempotent is None else idempotent
+        return self._repeating(_Call(request, repeatable, allow, parse), self._once)
+
+    @contextmanager
+    def stream(self, path: str, *, params: Mapping[str, Any] | None = None) -> Iterator[Iterator[bytes]]:
+        """A GET whose body comes in chunks, for bodies too large to hold.
+
+        Repeated until it begins to come; when it breaks off later, the chunks end with a `TornAnswer`.
+        """
+        call = _Call(self._build("GET", path, params=params), repeatable=True)
+        with ExitStack() as held:
+            response = self._repeating(call, lambda call: self._open(call, held))
+            yield self._chunks(response)
+
+    def _build(self, method: str, path: str, **parts: Any) -> httpx.Request:
+        request = self._http.build_request(method, path, **parts)
+        base = self._http.base_url
+        if self._http.auth is not None and (request.url.scheme, request.url.netloc) != (base.scheme, base.netloc):
+            raise ValueError(f"{request.url.host} is not {base.host}")
+        return request
+
+    def _count(self, request: httpx.Request) -> None:
+        if TOKEN_CALL not in request.extensions:
+            with self._tally.lock:
+                self._tally.calls += 1
+
+    def _repeating(self, call: _Call, attempt: Callable[[_Call], T]) -> T:
+        retries = self.retries
+        try:
+            for again in stamina.retry_context(
+                on=_wait,
+                attempts=None,
+                timeout=None,
+                wait_initial=retries.first_pause,
+                wait_max=retries.longest_pause,
+                wait_jitter=retries.jitter,
+            ):
+                with again:
+                    result = attempt(call)
+        except _Again as again_no_more:
+            raise self._given_up(again_no_more.problem) from None
+        self._works()
+        return result
+
+    def _works(self) -> None:
+        """The other side gave a definite answer: it is not down."""
+        with self._tally.lock:
+            self._tally.outages = 0
+
+    def _given_up(self, problem: CallProblem) -> CallProblem | Stopped:
+        """What a call ends with after its last try; the last of many in a row stops everything."""
+        with self._tally.lock:
+            self._tally.outages += 1
+            outages = self._tally.outages
+        if outages < self.retries.outages:
+            return problem
+        decision = problem.decision
+        return stop(
+            self.name,
+            decision.kind,
+            f"{outages} calls in a row did not work; the last: {decision.reason}",
+            decision.advice,
+            problem.status,
+        )
+
+    def _once(self, call: _Call) -> Answer:
+        """One try."""
+        with ExitStack() as held:
+            response = self._send(call, held, stream=False)
+            data = None
+            if call.parse is not None and response.content:
+                try:
+                    data = call.parse(response.content)
+                except ValueError:
+                    if response.is_success:
+                        raise self._torn(call, response.status_code) from None
+            return Answer(
+                response.status_code,
+                response.headers,
+                response.content,
+                data,
+                response.headers.get(self._request_id_header),
+                parse_date(response.headers.get("date")),
+            )
+
+    def _open(self, call: _Call, held: ExitStack) -> httpx.Response:
+        """One try to open a stream; what it holds is released with `held`."""
+        with ExitStack() as attempt:
+            response = self._send(call, attempt, stream=True)
+            held.enter_context(attempt.pop_all())
+            return response
+
+    def _chunks(self, response: httpx.Response) -> Iterator[bytes]:
+        try:
+            yield from response.iter_bytes()
+        except httpx.RequestError as error:
+            raise TornAnswer(_outage(f"the answer broke off ({_words(error)})"), response.status_code) from None
+
+    def _send(self, call: _Call, held: ExitStack, *, stream: bool) -> httpx.Response:
+        """Send in turn, and return the answer if it can be used; else raise what the error table says."""
+        try:
+            held.enter_context(self.pace.turn())
+        except TooLong as wait:
+            raise self._quota(wait) from None
+        started = time.monotonic()
+        try:
+            response = self._http.send(call.request, stream=stream)
+            held.callback(response.close)
+            if stream and not response.is_success:
+                response.read()
+        except TokenUnavailable as error:
+            raise self._again(call, _outage(str(error)), sent=False) from None
+        except httpx.RequestError as error:
+            raise self._broken(call, error) from None
+        self.pace.heed(response.headers)
+        body = b"" if stream and response.is_success else response.content
+        decision = self.errors.decide(response.status_code, response.headers, body)
+        if decision.action is not Action.RETRY_AFTER:
+            self.pace.got_through()
+        if decision.action is not Action.OK and response.status_code not in call.allow:
+            raise self._refusal(call, response, decision, started)
+        return response
+
+    def _broken(self, call: _Call, error: httpx.RequestError) -> Exception:
+        """No answer, or half of one."""
+        of_the_api = TOKEN_CALL not in error.request.extensions
+        what = "" if of_the_api else "the token endpoint: "
+        return self._again(
+            call,
+            _outage(f"{what}{_words(error)}"),
+            sent=of_the_api and not isinstance(error, NOT_SENT),
+            torn=isinstance(error, httpx.ReadError | httpx.RemoteProtocolError | httpx.DecodingError),
+        )
+
+    def _refusal(self, call: _Call, response: httpx.Response, decision: Decision, started: float) -> Exception:
+        status, correlation_id = response.status_code, response.headers.get(self._request_id_header)
+        if decision.action not in (Action.RETRY, Action.RETRY_AFTER):
+            self._works()
+        match decision.action:
+            case Action.RETRY:
+                return self._again(call, decision, status, correlation_id)
+            case Action.RETRY_AFTER:
+                self.pace.brake(response.headers, started)
+                call.limits += 1
+                problem = RecordFailed(decision, status, correlation_id)
+                return _Again(call, problem, last=call.limits >= self.retries.limits, at_once=True)
+            case Action.REFRESH_TOKEN | Action.STOP:
+                return Stopped(self.name, decision, status)
+            case Action.BISECT:
+                return BatchRefused(decision, status, correlation_id)
+            case Action.REJECT_RECORD:
+                return RecordRefused(decision, status, correlation_id)
+            case _:
+                return RecordFailed(decision, status, correlation_id)
+
+    def _torn(self, call: _Call, status: int) -> Exception:
+        decision = Decision(Action.RETRY, "malformed answer", "the answer is torn: its JSON cannot be read")
+        return self._again(call, decision, status, torn=True)
+
+    def _again(
+        self,
+        call: _Call,
+        decision: Decision,
+        status: int | None = None,
+        correlation_id: str | None = None,
+        *,
+        sent: bool = True,
+        torn: bool = False,
+    ) -> Exception:
+        """Repeat the call after an outage, if it may be repeated; a write that was sent is in doubt from then on."""
+        call.failures += 1
+        call.may_have_happened |= sent and call.writes
+        problem: CallProblem
+        if call.may_have_happened:
+            problem = Uncertain(decision, status, correlation_id)
+        else:
+            problem = (TornAnswer if torn else RecordFailed)(decision, status, correlation_id)
+        last = call.failures >= self.retries.attempts or (call.may_have_happened and not call.repeatable)
+        return _Again(call, problem, last)
+
+    def _quota(self, wait: TooLong) -> Stopped:
+        minutes = max(round(wait.seconds / 60), 1)
+        return stop(
+            self.name,
+            "quota",
+            f"the quota of calls is used up; it opens again in about {minutes} minutes",
+            "Nothing has to be done: a run after that goes on from here. If it happens often, poll less often.",
+        )
+
+
+@cache
+def _certificates(trust_env: bool) -> SSLContext:
+    """Whom to trust; shared by all clients, because reading it takes longer than a call."""
+    return httpx.create_ssl_context(trust_env=trust_env)
+
+
+def _wait(error: Exception) -> bool | float:
+    """For stamina: whether to go on, or the pause in seconds."""
+    if not isinstance(error, _Again) or error.last:
+        return False
+    return 0.0 if error.at_once else True
+
+
+def _outage(reason: str) -> Decision:
+    return Decision(Action.RETRY, "outage", reason)
+
+
+def _words(error: httpx.RequestError) -> str:
+    """What broke, without the address, which may hold a key of a customer."""
+    match error:
+        case httpx.TimeoutException():
+            return "no answer in time"
+        case httpx.ConnectError():
+            return f"cannot be reached ({error})"
+        case httpx.DecodingError():
+            return "the answer's compression is broken"
+        case _:
+            return f"the connection was cut ({str(error) or type(error).__name__})"
