@@ -1,0 +1,264 @@
+"""The simulator against the description of Visma.net ERP that was drawn up from generated clients.
+
+The description stands beside the repository (`../shared/specs`); where it does not, these tests are skipped. It says
+nothing about which members are required or may be null: here every member may be null, and none may be unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+from openapi_schema_validator import OAS31Validator
+from starlette.routing import Route
+
+from ml_connector.simulators.faults import CONTROL_PATH
+from ml_connector.simulators.visma import VismaSettings, create_app, filters, updates
+from ml_connector_tests.simulators.visma_support import ORDINARY, Visma, serve_visma
+
+DESCRIPTION = Path(__file__).parents[2] / "../shared/specs/visma/visma-net-erp-subset.openapi.yaml"
+pytestmark = pytest.mark.skipif(not DESCRIPTION.exists(), reason=f"the description is not at {DESCRIPTION}")
+
+NOT_SIMULATED = {
+    ("GET", "/v1/customer/balance"),
+    ("GET", "/v1/customer/{}/balance"),
+    ("GET", "/v1/customer/{}/invoice"),
+}
+NOT_WRITTEN = {"number", "note", "glAccounts", "eInvoiceContract", "defaultPaymentMethod", "overrideNumberSeries"}
+NESTED_METADATA = {"CountryInAddressDto", "VatZoneInCustomerDto"}
+
+
+@pytest.fixture(scope="module")
+def visma_server() -> Iterator[Visma]:
+    with serve_visma() as visma:
+        yield visma
+
+
+@pytest.fixture
+def visma(visma_server: Visma) -> Visma:
+    visma_server.start_over()
+    return visma_server
+
+
+@pytest.fixture(scope="module")
+def description() -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.load(DESCRIPTION.read_text(), Loader=yaml.CSafeLoader)
+    return loaded
+
+
+class Schemas:
+    """The description's schemas, with null allowed everywhere and unknown members nowhere."""
+
+    def __init__(self, description: dict[str, Any]) -> None:
+        schemas = description["components"]["schemas"]
+        for name in NESTED_METADATA:
+            schemas[name]["properties"]["metadata"] = {"$ref": "#/components/schemas/MetadataDto"}
+        self._components = {"schemas": {name: _strict(schema) for name, schema in schemas.items()}}
+
+    def check(self, name: str, value: object) -> None:
+        schema = {"$ref": f"#/components/schemas/{name}", "components": self._components}
+        OAS31Validator(schema).validate(value)
+
+
+def _strict(schema: dict[str, Any]) -> dict[str, Any]:
+    strict = dict(schema)
+    if "properties" in schema:
+        strict["properties"] = {
+            name: {"anyOf": [_strict(inner), {"type": "null"}]} for name, inner in schema["properties"].items()
+        }
+        strict["additionalProperties"] = False
+    if "items" in schema:
+        strict["items"] = _strict(schema["items"])
+    return strict
+
+
+@pytest.fixture(scope="module")
+def schemas(description: dict[str, Any]) -> Schemas:
+    return Schemas(description)
+
+
+def anonymous(path: str) -> str:
+    """The path with its parameters without names: the description and the simulator name them differently."""
+    return "/".join("{}" if part.startswith("{") else part for part in path.split("/"))
+
+
+def documented_answer(description: dict[str, Any], path: str, answer: httpx.Response) -> dict[str, Any]:
+    operation = description["paths"][path][answer.request.method.lower()]
+    assert str(answer.status_code) in operation["responses"], answer.text
+    response: dict[str, Any] = operation["responses"][str(answer.status_code)]
+    return response
+
+
+def test_the_operations_are_the_described_ones(description: dict[str, Any]) -> None:
+    """Each operation on customers, contacts, classes and terms, except those named here, and no other."""
+    simulated = {
+        (method, anonymous(route.path_format))
+        for route in create_app(VismaSettings(customers=0)).routes
+        if isinstance(route, Route) and not route.path.startswith((CONTROL_PATH, "/connect"))
+        for method in route.methods or ()
+        if method != "HEAD"
+    }
+    described = {
+        (method.upper(), anonymous(path))
+        for path, operations in description["paths"].items()
+        if path.split("/")[2] in ("customer", "contact", "creditTerm")
+        for method in operations
+    }
+    assert simulated == described - NOT_SIMULATED
+
+
+def test_customers_have_the_described_shape(visma: Visma, schemas: Schemas) -> None:
+    """Every row, the awkward ones too, and the single record."""
+    rows = visma.find(pageSize=1000)
+    assert rows
+    for row in rows:
+        schemas.check("CustomerDto", row)
+    schemas.check("CustomerDto", visma.read())
+
+
+def test_contacts_have_the_described_shape(visma: Visma, schemas: Schemas) -> None:
+    """Every person contact, from both lists and alone."""
+    contacts = visma.rows("/v1/contact")
+    assert contacts
+    for contact in contacts:
+        schemas.check("ContactDto", contact)
+    schemas.check("ContactDto", visma.http.get(f"/v1/contact/{contacts[0]['contactId']}").json())
+
+
+def test_master_data_has_the_described_shape(visma: Visma, schemas: Schemas) -> None:
+    """Customer classes, and credit terms in their wrapper."""
+    for row in visma.rows("/v1/customer/customerClass"):
+        schemas.check("CustomerClassDto", row)
+    schemas.check("BasePaginationDtoOfCreditTermDto", visma.http.get("/v1/creditTerm").json())
+
+
+def test_filters_are_described_parameters(description: dict[str, Any]) -> None:
+    """Each filter that the simulator applies is a parameter of the operation, and so are the pages."""
+
+    def parameters(path: str) -> set[str]:
+        return {parameter.get("name", "") for parameter in description["paths"][path]["get"]["parameters"]}
+
+    moments = {f"{name}{suffix}" for name in filters.CUSTOMER_MOMENTS for suffix in ("", "Condition")}
+    applied = {*filters.CUSTOMER_FILTERS, *moments, "attributes", "pageNumber", "pageSize"}
+    assert applied <= parameters("/v1/customer")
+    assert {"pageNumber", "pageSize", "termsId"} <= parameters("/v1/creditTerm")
+    for path in ("/v1/contact", "/v1/customer/{customerCd}/contact"):
+        assert {*filters.CONTACT_FILTERS, "lastModifiedDateTime", "lastModifiedDateTimeCondition"} <= parameters(path)
+        assert "pageNumber" not in parameters(path)
+
+
+CUSTOMER_UPDATE: dict[str, Any] = {
+    "name": {"value": "Ny AS"},
+    "status": {"value": "OnHold"},
+    "creditLimit": {"value": 1000.5},
+    "numberOfEmployees": {"value": 12},
+    "printInvoices": {"value": True},
+    "customerClassId": {"value": "B2C"},
+    "creditTermsId": {"value": "14"},
+    "vatZoneId": {"value": "01"},
+    "priceClassId": {"value": "VIP"},
+    "parentRecordNumber": {"value": "10002"},
+    "overrideWithClassValues": False,
+    "mainAddress": {"value": {"city": {"value": "Oslo"}, "countryId": {"value": "NO"}, "county": {"value": "Oslo"}}},
+    "invoiceContact": {"value": {"email": {"value": "faktura@ny.no"}, "phone1": {"value": "+47 22 00 00 00"}}},
+    "attributeLines": [{"attributeId": {"value": "SEGMENT"}, "attributeValue": {"value": "A"}}],
+}
+CONTACT_UPDATE: dict[str, Any] = {
+    "firstName": {"value": "Åse"},
+    "title": {"value": "Ms"},
+    "noMassMail": {"value": True},
+    "businessAccount": {"value": ORDINARY},
+    "address": {"value": {"city": {"value": "Bodø"}}},
+}
+
+
+def test_update_models_are_the_described_ones(visma: Visma, schemas: Schemas) -> None:
+    """What the description calls an update is taken, and what it wraps is refused bare."""
+    schemas.check("CustomerUpdateDto", CUSTOMER_UPDATE)
+    schemas.check("ContactUpdateDto", CONTACT_UPDATE)
+    assert visma.put(CUSTOMER_UPDATE).status_code == 204
+    assert visma.http.post("/v1/contact", json=CONTACT_UPDATE).status_code == 201
+
+
+@pytest.mark.parametrize("model", ["CustomerUpdateDto", "ContactUpdateDto"])
+def test_wrapped_fields_are_the_described_ones(visma: Visma, description: dict[str, Any], model: str) -> None:
+    """Each field that the simulator writes and the description wraps is refused without its wrapper."""
+    customer = model == "CustomerUpdateDto"
+    contact = visma.rows("/v1/contact")[0]
+    path = f"/v1/customer/{ORDINARY}" if customer else f"/v1/contact/{contact['contactId']}"
+    properties = description["components"]["schemas"][model]["properties"]
+    wrapped = {name for name, schema in properties.items() if schema.get("x-value-wrapped")}
+    refused = {name for name in wrapped if visma.http.put(path, json={name: "bare"}).status_code == 400}
+    assert wrapped - refused == NOT_WRITTEN & wrapped
+
+
+def test_enumerations_are_the_described_ones(description: dict[str, Any]) -> None:
+    """The values that status, title and the like may have."""
+    schemas = description["components"]["schemas"]
+    for model, enums in (("CustomerDto", updates.CUSTOMER_ENUMS), ("ContactDto", updates.CONTACT_ENUMS)):
+        for name, members in enums.items():
+            assert set(members) == set(schemas[model]["properties"][name]["enum"])
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "concrete", "body", "status"),
+    [
+        ("GET", "/v1/customer", "/v1/customer", None, 200),
+        ("GET", "/v1/customer", "/v1/customer?lastModifiedDateTime=x", None, 400),
+        ("POST", "/v1/customer", "/v1/customer", {"name": {"value": "Ny AS"}}, 201),
+        ("POST", "/v1/customer", "/v1/customer", {}, 400),
+        ("GET", "/v1/customer/{customerCd}", f"/v1/customer/{ORDINARY}", None, 200),
+        ("GET", "/v1/customer/{customerCd}", "/v1/customer/nobody", None, 404),
+        ("PUT", "/v1/customer/{customerCd}", f"/v1/customer/{ORDINARY}", {"name": {"value": "Ny AS"}}, 204),
+        ("PUT", "/v1/customer/internal/{internalId}", "/v1/customer/internal/1001", {"name": "Ny AS"}, 400),
+        (
+            "POST",
+            "/v1/customer/action/changeCustomerCd/{internalId}",
+            "/v1/customer/action/changeCustomerCd/1001",
+            {"customerCd": "77001"},
+            200,
+        ),
+        ("POST", "/v1/contact", "/v1/contact", {"firstName": {"value": "Åse"}}, 201),
+        ("GET", "/v1/contact/{contactId}", "/v1/contact/1", None, 404),
+    ],
+)
+def test_answers_are_described(
+    visma: Visma,
+    description: dict[str, Any],
+    schemas: Schemas,
+    method: str,
+    path: str,
+    concrete: str,
+    body: object,
+    status: int,
+) -> None:
+    """The status is one of the operation's, with the headers and the error body that the description has for it."""
+    answer = visma.http.request(method, concrete, json=body)
+    assert answer.status_code == status, answer.text
+    documented = documented_answer(description, path, answer)
+    assert {name.lower() for name in documented.get("headers", ())} <= set(answer.headers)
+    if status >= 400:
+        schemas.check("ErrorMessage", answer.json())
+
+
+def test_refusals_are_described(visma: Visma, description: dict[str, Any], schemas: Schemas) -> None:
+    """No token, another version, a used up quota, a missing company header."""
+    path, concrete = "/v1/customer/{customerCd}", f"/v1/customer/{ORDINARY}"
+    unauthorized = visma.anonymous.get(concrete)
+    stale = visma.put({"name": {"value": "Ny AS"}}, **{"If-Match": '"AAAAAAAAAAE="'})
+    visma.configure(require_company_id=True)
+    no_company = visma.http.get(concrete)
+    visma.configure(rate_limit=1)
+    too_many = visma.http.get(concrete)
+    assert [answer.status_code for answer in (unauthorized, stale, no_company, too_many)] == [401, 412, 400, 429]
+    for answer in (unauthorized, stale, too_many):
+        documented_answer(description, path, answer)
+        schemas.check("ErrorMessage", answer.json())
+    documented_answer(description, path, no_company)
+    schemas.check("ErrorIpp", no_company.json())
+    quota_headers = description["components"]["responses"]["E429"]["headers"]
+    assert {name.lower() for name in quota_headers} <= set(too_many.headers)

@@ -1,0 +1,108 @@
+"""A Visma simulator on loopback, and how tests talk to it: over HTTP only."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from typing import Any
+
+import httpx
+
+from ml_connector.simulators.server import serve
+from ml_connector.simulators.visma import VismaSettings, create_app
+
+CUSTOMERS = 240
+ORDINARY = "10001"
+"""The first row is an ordinary customer in every set."""
+API = "vismanet_erp_service_api"
+ALL_SCOPES = " ".join(f"{API}:{right}" for right in ("read", "create", "update", "delete"))
+
+
+class Visma:
+    """One simulator; calls return the response as it came."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.settings = VismaSettings(customers=CUSTOMERS)
+        self.anonymous = httpx.Client(base_url=url, timeout=20)
+        self.http = httpx.Client(base_url=url, timeout=20)
+
+    def start_over(self) -> None:
+        """The rows, settings and token of a new simulator."""
+        self.configure(**asdict(self.settings))
+        self.control("POST", "reset")
+        self.http.headers["authorization"] = f"Bearer {self.token()}"
+        self.control("DELETE", "calls")
+
+    def close(self) -> None:
+        self.anonymous.close()
+        self.http.close()
+
+    def ask_token(self, **changes: str | None) -> httpx.Response:
+        """The token call; a field changed to None is left out."""
+        form = {
+            "grant_type": "client_credentials",
+            "client_id": self.settings.client_id,
+            "client_secret": self.settings.client_secret,
+            "tenant_id": self.settings.tenant_id,
+            "scope": ALL_SCOPES,
+        } | changes
+        return self.anonymous.post("/connect/token", data={key: text for key, text in form.items() if text is not None})
+
+    def token(self, **changes: str | None) -> str:
+        token: str = self.ask_token(**changes).raise_for_status().json()["access_token"]
+        return token
+
+    def with_token(self, **changes: str | None) -> dict[str, str]:
+        """Headers with a token of its own."""
+        return {"authorization": f"Bearer {self.token(**changes)}"}
+
+    def rows(self, path: str, **query: str | int) -> list[dict[str, Any]]:
+        """The rows of one list call, which must succeed."""
+        rows: list[dict[str, Any]] = self.http.get(path, params=query).raise_for_status().json()
+        return rows
+
+    def find(self, **query: str | int) -> list[dict[str, Any]]:
+        """The rows of one customer list call, which must succeed."""
+        return self.rows("/v1/customer", **query)
+
+    def numbers(self, **query: str | int) -> list[str]:
+        """The numbers that a customer list call finds."""
+        return [row["number"] for row in self.find(**({"pageSize": 1000} | query))]
+
+    def read(self, number: str = ORDINARY) -> dict[str, Any]:
+        row: dict[str, Any] = self.http.get(f"/v1/customer/{number}").raise_for_status().json()
+        return row
+
+    def put(self, body: Mapping[str, Any], number: str = ORDINARY, **headers: str) -> httpx.Response:
+        return self.http.put(f"/v1/customer/{number}", json=body, headers=headers)
+
+    def control(self, method: str, path: str, body: object = None) -> Any:
+        """A control call, which must succeed."""
+        return self.anonymous.request(method, f"/_simulator/{path}", json=body).raise_for_status().json()
+
+    def configure(self, **settings: object) -> None:
+        self.control("POST", "settings", settings)
+
+    def fault(self, fault: str, **rule: object) -> None:
+        """Put one fault in force, on the customer paths unless the rule says otherwise."""
+        self.control("POST", "faults", [{"fault": fault, "path": "^/v1/customer"} | rule])
+
+    def patch(self, number: str = ORDINARY, /, **members: object) -> dict[str, Any]:
+        """Change a customer as a person in the vendor's user interface would."""
+        row: dict[str, Any] = self.control("PATCH", f"customers/{number}", members)
+        return row
+
+    def awkward(self, case: str) -> dict[str, Any]:
+        """The customer that stands for an awkward case, as the list call shows it."""
+        number = self.control("GET", "state?count=0")["awkward"][case][0]
+        return self.read(number)
+
+
+@contextlib.contextmanager
+def serve_visma() -> Iterator[Visma]:
+    """A simulator with 240 customers until the block ends."""
+    app = create_app(VismaSettings(customers=CUSTOMERS))
+    with serve(app) as served, contextlib.closing(Visma(served.url)) as visma:
+        yield visma
