@@ -1,0 +1,27 @@
+"""Visma.net ERP (Visma Net Financials), as the source; later also as a target of documents.
+
+settings.py   the block in connections.yaml, and the credentials
+client.py     a connection to one company
+errors.py     what to do about which answer
+times.py      stamps and filter values, with and without a zone
+lists.py      the three shapes of lists;  stream.py  an array taken apart while it arrives
+reader.py     entities as rows for the engine
+models.py     what a row holds, for mappings;  paths.py  dotted paths into it
+writer.py     wrapped values, ETag and If-Match
+check.py      what `ml-connector check` asks
+account.py    an open connection
+"""
+
+from ml_connector.systems.registry import SourceSystem
+from ml_connector.systems.visma.account import connect
+from ml_connector.systems.visma.reader import LISTINGS
+from ml_connector.systems.visma.settings import VismaCredentials, VismaSettings
+
+SYSTEM = SourceSystem(
+    name="visma",
+    title="Visma.net",
+    settings=VismaSettings,
+    credentials=VismaCredentials,
+    entities=[listing.entity for listing in LISTINGS.values()],
+    connect=connect,
+)

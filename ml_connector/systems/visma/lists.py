@@ -1,0 +1,162 @@
+"""Reads Visma's lists (Visma reference, section 3), whatever they hold.
+
+A paged array (shape A), a wrapper with `records` (shape C), and an array in one answer (shape B). The paged ones shift
+while data changes under the scan, in an order that nobody documents. So pages are asked for one after the other, the
+next one while the last is worked on; and a walk is counted: where `totalCount` changed on the way, or fewer keys were
+met than it says, the list is walked again until nothing new turns up. Rows that come twice are the ledger's to drop.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import count, islice, takewhile
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+
+from ml_connector.engine.ports import Page
+from ml_connector.engine.records import SourceRow
+from ml_connector.http import ApiClient, TornAnswer, concurrently, stop
+from ml_connector.http.actions import Action, Decision
+from ml_connector.systems.visma.stream import NotWhole, elements
+
+WALKS = 4
+"""How often a list is walked that changes on every walk, before the read is given up."""
+
+STREAM_ATTEMPTS = 3
+STREAM_ROWS = 1000
+
+Unpack = Callable[[Sequence[Any]], Sequence[SourceRow]]
+Params = Mapping[str, str | int]
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """One page as it came.
+
+    Attributes:
+        rows: unpacked, so that the parsed page does not have to be kept.
+        total: how many rows the whole list has; None where the page does not say.
+        largest: the endpoint's largest page; None where the page does not say.
+    """
+
+    rows: Sequence[SourceRow]
+    total: int | None
+    largest: int | None
+
+
+Shape = Callable[[Any], tuple[Sequence[Any], int | None, int | None]]
+"""A parsed page -> its rows, the total and the largest page size."""
+
+
+def paged_array(body: Any) -> tuple[Sequence[Any], int | None, int | None]:
+    """Shape A: the first row's `metadata` counts; an empty page has none."""
+    if not isinstance(body, list):
+        raise ValueError("the page is no array")
+    metadata = body[0].get("metadata") if body and isinstance(body[0], dict) else None
+    if not isinstance(metadata, dict):
+        return body, None, None
+    return body, _count(metadata.get("totalCount")), _count(metadata.get("maxPageSize"))
+
+
+def wrapper(body: Any) -> tuple[Sequence[Any], int | None, int | None]:
+    """Shape C: `pageSize` is the size that was used."""
+    if not isinstance(body, dict) or not isinstance(body.get("records"), list):
+        raise ValueError("the page has no records")
+    return body["records"], _count(body.get("totalCount")), _count(body.get("pageSize"))
+
+
+def _count(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None
+
+
+def paged(client: ApiClient, path: str, params: Params, size: int, shape: Shape, unpack: Unpack) -> Iterator[Page]:
+    """Every row of a paged list, at least once; at most about three pages are held.
+
+    Raises: `CallProblem` when a page cannot be read, `Stopped` when the list changes on every walk.
+    """
+    census = _Census()
+    for walk in range(1, WALKS + 1):
+        met, totals = array("q"), set()
+        for sheet in _walk(client, path, params, size, shape, unpack):
+            met.extend(hash(row.key) for row in sheet.rows)
+            if sheet.rows:
+                totals.add(sheet.total)
+                yield Page(sheet.rows, sheet.total)
+        if census.complete(met, totals, walk):
+            return
+    raise stop(
+        client.name,
+        "changing list",
+        f"{path} changed on each of {WALKS} walks, so that rows may be missing",
+        "Nothing has to be done: what was read is kept, and the next read asks for all of it again.",
+    )
+
+
+def _walk(client: ApiClient, path: str, params: Params, size: int, shape: Shape, unpack: Unpack) -> Iterator[Sheet]:
+    """The pages once, in order, until the count is reached or, where none is told, a page is empty."""
+
+    def sheet(content: bytes) -> Sheet:
+        rows, total, largest = shape(orjson.loads(content))
+        return Sheet(unpack(rows), total, largest)
+
+    def fetch(number: int, size: int) -> Sheet:
+        answer = client.request("GET", path, params={**params, "pageNumber": number, "pageSize": size}, parse=sheet)
+        if not isinstance(answer.data, Sheet):
+            raise TornAnswer(Decision(Action.RETRY, "malformed answer", "the page is empty of anything"), answer.status)
+        return answer.data
+
+    first = fetch(1, size)
+    yield first
+    if not first.rows:
+        return
+    if first.total is None:
+        following = (fetch(number, size) for number in count(2))
+        yield from takewhile(lambda page: page.rows, following)
+        return
+    used = min(size, first.largest or size, len(first.rows))  # larger requests are cut without a word
+    pages = range(2, -(-first.total // used) + 1)
+    yield from concurrently(lambda number: fetch(number, used), pages, connections=1, ahead=1)
+
+
+class _Census:
+    """Whether all rows of a list were met, over one or several walks. Keys are held as eight bytes each."""
+
+    def __init__(self) -> None:
+        self._known: npt.NDArray[np.int64] = np.empty(0, np.int64)
+
+    def complete(self, met: array[int], totals: set[int | None], walk: int) -> bool:
+        """Whether the walks up to this one can have left nothing out."""
+        here = np.unique(np.frombuffer(met, np.int64)) if met else np.empty(0, np.int64)
+        known = np.union1d(self._known, here)
+        grew = known.size > self._known.size
+        self._known = known
+        stable, total = len(totals) <= 1, max((total or 0 for total in totals), default=0)
+        if walk == 1:
+            return stable and here.size >= total
+        return known.size >= total or not grew
+
+
+def unpaged(client: ApiClient, path: str, params: Params, unpack: Unpack) -> Iterator[Page]:
+    """Every row of a list that comes in one answer, taken apart while it arrives.
+
+    An answer that breaks off is asked for again, from its start. Raises: `CallProblem`.
+    """
+    for attempt in range(1, STREAM_ATTEMPTS + 1):
+        try:
+            with client.stream(path, params=params) as chunks:
+                rows = elements(chunks)
+                while some := list(islice(rows, STREAM_ROWS)):
+                    yield Page(unpack(some))
+        except TornAnswer:
+            if attempt == STREAM_ATTEMPTS:
+                raise
+        except NotWhole as error:
+            if attempt == STREAM_ATTEMPTS:
+                raise TornAnswer(Decision(Action.RETRY, "malformed answer", str(error))) from None
+        else:
+            return

@@ -1,0 +1,169 @@
+"""The whole flow: customers in the ledger become members at the simulator, through the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from ml_connector.engine.deliver import FlowReport, deliver
+from ml_connector.engine.poll import poll
+from ml_connector.engine.ports import Entity, Page
+from ml_connector.engine.records import SourceRow
+from ml_connector.engine.windows import Windows
+from ml_connector.store.database import Database
+from ml_connector.store.deliveries import State
+from ml_connector.store.landing import Landings
+from ml_connector.store.ledger import Ledger
+from ml_connector.store.vault import Vault, new_key, parse_key
+from ml_connector.systems.mailchimp.flows import MembersFlow
+from ml_connector_tests.simulators.mailchimp_support import Mailchimp
+from ml_connector_tests.systems.mailchimp.conftest import OpenTarget
+from ml_connector_tests.systems.mailchimp.support import AUDIENCE, Target, contact, customer, settings
+
+CUSTOMERS = Entity("visma.customers", "Customers")
+CONTACTS = Entity("visma.contacts", "Contacts", secondary=True)
+CLASSES = Entity("visma.customer_classes", "Customer classes", secondary=True, windowed=False)
+START = datetime(2026, 11, 1, tzinfo=UTC)
+TARGET = "mailchimp"
+
+
+@dataclass
+class Nordic:
+    """A company: rows at the source, a ledger, and a target."""
+
+    ledger: Ledger
+    target: Target
+    now: datetime = START + timedelta(hours=1)
+    rows: dict[str, dict[str, SourceRow]] = field(default_factory=dict)
+    calls: int = 0
+    runs: int = 0
+
+    def clock(self) -> datetime:
+        self.now += timedelta(milliseconds=1)
+        return self.now
+
+    def put(self, row: dict[str, Any], entity: Entity = CUSTOMERS) -> None:
+        key = str(row.get("number") or row.get("contactId") or row["id"])
+        payload = orjson.dumps(row)
+        digest = blake2b(payload, digest_size=16).digest()
+        landed = SourceRow(key, row.get("businessAccount"), self.clock(), payload, digest)
+        self.rows.setdefault(entity.name, {})[key] = landed
+
+    def read(self, entity: str, since: datetime | None) -> Iterator[Page]:
+        rows = [row for row in self.rows.get(entity, {}).values() if since is None or row.changed_at >= since]
+        yield Page(rows, len(rows))
+
+    def sync(self, audience: str = AUDIENCE) -> FlowReport:
+        """Read what changed and deliver it."""
+        self.runs += 1
+        run_id = f"run-{self.runs}"
+        for entity in (CLASSES, CONTACTS, CUSTOMERS):
+            poll(self, entity, self.ledger, run_id=run_id, clock=self.clock, overlap=timedelta(minutes=5))
+        return deliver(
+            MembersFlow(settings(audience=audience)),
+            self.target.account.writer("members"),
+            self.ledger,
+            TARGET,
+            "mailchimp",
+            Windows(START, 60),
+            run_id=run_id,
+            clock=self.clock,
+        )
+
+    def state(self, key: str) -> State:
+        flow = MembersFlow(settings())
+        return self.ledger.deliveries(TARGET, flow.name, flow.entity, flow.secondary).states([key])[key]
+
+
+@pytest.fixture
+def nordic(tmp_path: Path, open_target: OpenTarget, mailchimp: Mailchimp) -> Iterator[Nordic]:
+    """A company whose target sends more than five changes in batches of ten."""
+    mailchimp.configure(batch_seconds=0.05)
+    with closing(Database.open(f"sqlite:///{tmp_path / 'ledger.db'}")) as database:
+        vault = Vault.open(database, parse_key(new_key()))
+        landings = Landings(tmp_path / "landings", vault.landing_key)
+        company = Nordic(Ledger(database, vault, landings, "nordic"), open_target(batch_above=5, batch_size=10))
+        company.put({"id": "B2B", "description": "Companies"}, CLASSES)
+        yield company
+        assert mailchimp.resubscriptions() == []
+
+
+def counts(report: FlowReport) -> dict[str, int]:
+    assert report.stopped is None
+    assert report.total.adds_up
+    names = ("read", "created", "updated", "unchanged", "skipped", "rejected", "failed")
+    return {name: number for name in names if (number := getattr(report.total, name))}
+
+
+def email(number: int) -> str:
+    return f"post@kunde-{number}.no"
+
+
+def test_customers_come_and_go(nordic: Nordic, mailchimp: Mailchimp) -> None:
+    """failures.md 12: a first load, and a second round with everything that happens in a day."""
+    for number in range(1, 41):
+        nordic.put(customer(str(number), email(number)))
+    nordic.put(customer("41", email(1)))
+    nordic.put(customer("42", None))
+    nordic.put(customer("43", "post@glemt.no"))
+    nordic.put(customer("44", email(44), status="Inactive"))
+    assert counts(nordic.sync()) == {"read": 44, "created": 40, "skipped": 3, "rejected": 1}
+    assert nordic.state("41").rule == "same address as 1"
+    assert nordic.state("44").rule == "terminated, and not a member"
+    assert nordic.state("43").kind == "forgotten address"
+    assert counts(nordic.sync()) == {}
+
+    mailchimp.control(f"members/{email(3)}/unsubscribe", {})
+    mailchimp.control(f"members/{email(4)}/unsubscribe", {"origin": "admin"})
+    for number in range(1, 5):
+        nordic.put(customer(str(number), email(number), name="Changed AS"))
+    nordic.put(customer("5", email(5), status="Inactive"))
+    nordic.put(customer("6", None))
+    nordic.put(customer("7", "ny@kunde-7.no"))
+    nordic.put(contact(8, email(8), businessAccount="8", noMassMail=True), CONTACTS)
+    second = nordic.sync()
+    assert counts(second) == {"read": 8, "updated": 7, "skipped": 1}
+    assert mailchimp.known(email(3))["status"] == mailchimp.known(email(4))["status"] == "unsubscribed"
+    assert mailchimp.known(email(4))["merge_fields"]["COMPANY"] == "Changed AS"
+    assert mailchimp.known(email(5))["tags"] == ["Terminated"]
+    assert mailchimp.known(email(6))["status"] == "subscribed"
+    assert mailchimp.known("ny@kunde-7.no")["merge_fields"]["CUSTNO"] == "7"
+    assert mailchimp.known(email(8))["status"] == "unsubscribed"
+    assert nordic.state("8").rule == "no mass mail"
+
+    nordic.put(customer("5", email(5)))
+    assert counts(nordic.sync()) == {"read": 1, "updated": 1}
+    assert mailchimp.known(email(5))["tags"] == []
+
+
+def test_a_lost_batch_is_read_by_the_next_run(nordic: Nordic, mailchimp: Mailchimp) -> None:
+    """failures.md 17: what was handed over is neither lost nor sent twice."""
+    for number in range(1, 31):
+        nordic.put(customer(str(number), email(number)))
+    nordic.target.faults({"fault": "server_error", "path": "/batches/"})
+    report = nordic.sync()
+    assert report.stopped is not None
+    assert report.unfinished
+    nordic.target.faults()
+    assert counts(nordic.sync()) == {"read": 30, "created": 30}
+    assert all(len(member["history"]) == 1 for member in mailchimp.control("state")["members"])
+
+
+def test_another_audience_is_delivered_anew(nordic: Nordic, mailchimp: Mailchimp, open_target: OpenTarget) -> None:
+    """failures.md 17: the customers are unchanged, but the new audience does not have them."""
+    nordic.put(customer("1", email(1)))
+    assert counts(nordic.sync()) == {"read": 1, "created": 1}
+    mailchimp.configure(audience="ffffffffff")
+    mailchimp.control("reset", {})
+    nordic.target = open_target(audience="ffffffffff")
+    assert counts(nordic.sync(audience="ffffffffff")) == {"read": 1, "updated": 1}
+    assert mailchimp.known(email(1))["status"] == "subscribed"
+    assert nordic.state("1").facts["list_id"] == "ffffffffff"
