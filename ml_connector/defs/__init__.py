@@ -1,0 +1,1 @@
+"""All that knows Dagster: assets, windows, automation, checks and resources, composed in `build.py`."""

@@ -1,0 +1,93 @@
+"""A source entity is one asset: materializing it reads the source and lands what is new."""
+
+# No postponed annotations here: Dagster takes those of its functions for types.
+from collections.abc import Iterator
+from contextlib import ExitStack
+from datetime import timedelta
+
+import dagster as dg
+
+from ml_connector.config import Company
+from ml_connector.defs import describe
+from ml_connector.defs.failures import failure
+from ml_connector.defs.names import op_name, source_key
+from ml_connector.defs.site import Site, busy, mark, now
+from ml_connector.defs.windows import partitions
+from ml_connector.engine.poll import PollReport, poll
+from ml_connector.engine.ports import Entity
+from ml_connector.errors import Problem
+from ml_connector.home import OpenHome
+from ml_connector.systems.registry import SourceAccount
+
+REFERENCE_AGE = timedelta(days=1)
+
+
+class ReadConfig(dg.Config):
+    """How to read.
+
+    Attributes:
+        full: read everything again, without a lower bound; finds silent changes and records that vanished.
+    """
+
+    full: bool = False
+
+
+def source_asset(site: Site, company: Company, entity: Entity) -> dg.AssetsDefinition:
+    """The asset of one entity; a run over several windows is one read."""
+    source = company.source
+
+    @dg.asset(
+        key=source_key(company, entity.name),
+        partitions_def=partitions(company.windows) if entity.windowed else None,
+        backfill_policy=dg.BackfillPolicy.single_run() if entity.windowed else None,
+        output_required=False,
+        required_resource_keys={op_name(source)},
+        pool=source.id,
+        description=describe.entity(company, entity),
+        group_name=company.name,
+        kinds={source.system.name, "parquet"},
+        owners=[f"team:{company.name}"],
+        tags={"company": company.name, "system": source.system.name},
+    )
+    def read(context: dg.AssetExecutionContext, config: ReadConfig) -> Iterator[dg.MaterializeResult[None]]:
+        mark(context.instance, context.run, company.name, source.system.name, source.id)
+        with ExitStack() as stack:
+            home = stack.enter_context(site.open())
+            if not stack.enter_context(site.turn(home, source.id, context.run.run_id)):
+                context.log.info(busy(source.id))
+                return
+            if not config.full and _is_fresh(home, company, entity):
+                yield dg.MaterializeResult(metadata={"note": "Not read again: it was read within a day."})
+                return
+            try:
+                account = stack.enter_context(getattr(context.resources, op_name(source)).open(home))
+                report = read_entity(home, company, entity, account, context.run.run_id, full=config.full)
+            except Problem as problem:
+                raise failure(problem) from problem
+        yield dg.MaterializeResult(metadata=describe.read(report))
+
+    return read
+
+
+def read_entity(
+    home: OpenHome, company: Company, entity: Entity, account: SourceAccount, run_id: str, *, full: bool
+) -> PollReport:
+    """One read of one entity. The caller holds the source's lease."""
+    return poll(
+        account,
+        entity,
+        home.ledger(company.name),
+        run_id=run_id,
+        clock=now,
+        whole=full,
+        overlap=company.source.overlap,
+        brake=company.source.brake,
+    )
+
+
+def _is_fresh(home: OpenHome, company: Company, entity: Entity) -> bool:
+    """Reference data that was read within a day."""
+    if entity.windowed:
+        return False
+    until = home.ledger(company.name).readings.coverage(entity.name).until
+    return until is not None and now() - until < REFERENCE_AGE

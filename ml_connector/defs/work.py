@@ -1,0 +1,92 @@
+"""What is to be read and delivered now, as windows: asked of the ledger, never of an outside system."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+import dagster as dg
+
+from ml_connector.config import Company, Target
+from ml_connector.defs.names import target_key
+from ml_connector.defs.windows import partitions
+from ml_connector.engine.deliver import is_due, open_book
+from ml_connector.engine.ports import Flow
+from ml_connector.home import OpenHome
+from ml_connector.store.checks import rejected_windows
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Every window from the first to the last, both included."""
+
+    first: str
+    last: str
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a delivery to a target would do.
+
+    Attributes:
+        due: the ledger has something to deliver.
+        failed: windows that Dagster shows as failed and that a run would turn green.
+        span: the windows of the run; what is due from older windows comes along and is shown under its own.
+    """
+
+    due: bool
+    failed: Collection[str]
+    span: Span
+
+
+def to_read(home: OpenHome, company: Company, now: datetime) -> Span:
+    """From the first window that is not covered up to the open one, so that downtime heals itself."""
+    readings = home.ledger(company.name).readings
+    windowed = [entity for entity in company.source.system.entities if entity.windowed]
+    covered = [readings.coverage(entity.name).until for entity in windowed]
+    read_before = [moment for moment in covered if moment is not None]
+    since = min(read_before) if len(read_before) == len(covered) else company.windows.start
+    return Span(company.windows.key(since, now), company.windows.key(now, now))
+
+
+def to_deliver(home: OpenHome, instance: dg.DagsterInstance, company: Company, target: Target, now: datetime) -> Work:
+    """What is due at a target, and the windows of a run that delivers it."""
+    ledger = home.ledger(company.name)
+    due = any(is_due(flow, ledger, target.name, now) for flow in target.flows)
+    waiting = {window for flow in target.flows for window in outstanding(home, company, target, flow, now)}
+    failed = {window for flow in target.flows for window in _failed(home, instance, company, target, flow)}
+    windows = waiting | failed or {company.windows.key(now, now)}
+    return Work(due, failed, Span(min(windows), max(windows)))
+
+
+def outstanding(home: OpenHome, company: Company, target: Target, flow: Flow, now: datetime) -> set[str]:
+    """The windows of the versions that a flow has not taken up."""
+    book = open_book(flow, home.ledger(company.name), target.name)
+    state = book.state()
+    up_to = book.newest([flow.entity, *flow.secondary])
+    taken_up_to = 0 if state is None or state.fingerprint != flow.fingerprint else state.taken_up_to
+    return _windows(company, book.outstanding(taken_up_to, up_to), now)
+
+
+def rejected(home: OpenHome, company: Company, target: Target, flow: Flow) -> set[str]:
+    """The windows that stay red because of a rejected record; only where the flow is configured so."""
+    if not flow.on_rejected_fail:
+        return set()
+    with home.database.connect() as connection:
+        return rejected_windows(connection, company.name, target.name, flow.name)
+
+
+def _failed(home: OpenHome, instance: dg.DagsterInstance, company: Company, target: Target, flow: Flow) -> set[str]:
+    """Failed windows, without those that only a change of the record or the mapping can turn green."""
+    windows = partitions(company.windows)
+    statuses = instance.get_status_by_partition(target_key(target, flow), windows.get_partition_keys(), windows) or {}
+    failed = {key for key, status in statuses.items() if status is not None and status.value == _FAILED}
+    return failed - rejected(home, company, target, flow) if failed else failed
+
+
+_FAILED = "FAILED"
+
+
+def _windows(company: Company, moments: Iterable[datetime], now: datetime) -> set[str]:
+    return {company.windows.key(moment, now) for moment in moments}

@@ -1,0 +1,150 @@
+"""Materializing source entities: a read over a range of windows, its figures, and the brake."""
+
+from __future__ import annotations
+
+import logging
+
+import dagster as dg
+import pytest
+
+from ml_connector.defs.jobs import read_config
+from ml_connector.defs.names import CONNECTION_TAG, poll_job, source_key
+from ml_connector.defs.work import to_read
+from ml_connector.store import lease
+from ml_connector_tests.defs.place import CUSTOMERS, Place, events, materializations
+
+CLASSES = dg.AssetKey(["nordic", "visma", "customer_classes"])
+POLL = "nordic__poll"
+
+
+def test_a_poll_lands_what_the_source_gives(place: Place, instance: dg.DagsterInstance) -> None:
+    """One run over a range reads each entity once, and every window shows the figures of that read."""
+    span = tuple(place.windows(3, 0))
+    done = place.run(instance, POLL, (span[0], span[1]))
+    assert done.success
+    found = materializations(instance, CUSTOMERS)
+    assert sorted(str(window) for window in found) == place.windows(3, 2, 1, 0)
+    figures = found[span[0]]
+    assert (figures["rows"], figures["new_versions"], figures["since"], figures["whole"]) == (
+        12,
+        12,
+        "the beginning",
+        True,
+    )
+    assert figures["calls"] >= 1
+    assert figures["reading"] >= 1
+    assert found[span[1]] == figures
+    assert list(materializations(instance, CLASSES)) == [None]
+
+
+def test_the_next_poll_asks_from_the_covered_moment_on(place: Place, instance: dg.DagsterInstance) -> None:
+    """Only what changed comes again, and nothing but new versions lands."""
+    place.poll(instance)
+    place.change(place.numbers()[0])
+    place.poll(instance)
+    figures = materializations(instance, CUSTOMERS)[place.windows(0)[0]]
+    assert (figures["new_versions"], figures["whole"]) == (1, False)
+    assert figures["since"] != "the beginning"
+
+
+def test_reference_data_is_read_once_a_day(place: Place, instance: dg.DagsterInstance) -> None:
+    """A second poll within a day does not ask for the customer classes again, and says so."""
+    place.poll(instance)
+    place.poll(instance)
+    assert "within a day" in materializations(instance, CLASSES)[None]["note"]
+
+
+def test_a_full_reread_asks_for_everything(place: Place, instance: dg.DagsterInstance) -> None:
+    """The run config `full` leaves the lower bound out, also for reference data."""
+    place.poll(instance)
+    assert place.run(instance, POLL, **read_config(place.company, full=True)).success
+    figures = materializations(instance, CUSTOMERS)[place.windows(0)[0]]
+    assert (figures["rows"], figures["new_versions"], figures["whole"]) == (12, 0, True)
+    assert "rows" in materializations(instance, CLASSES)[None]
+
+
+def test_a_poll_gives_way_to_another_one(
+    place: Place, instance: dg.DagsterInstance, caplog: pytest.LogCaptureFixture
+) -> None:
+    """While the source's lease is held a run succeeds, reads nothing, materializes nothing, and says so."""
+    with place.home.open() as home, lease.hold(home.database, home.home.path, "nordic/visma", "another", wait=False):
+        done = place.poll(instance)
+    assert done.success
+    assert materializations(instance, CUSTOMERS) == {}
+    assert "Another run works on nordic/visma" in "".join(events(instance, done.run_id))
+
+
+def test_a_source_that_refuses_fails_the_windows_in_three_parts(place: Place, instance: dg.DagsterInstance) -> None:
+    """Refused credentials fail the run with what happened, what it means and what to do; coverage does not advance."""
+    with place.home.open() as home:
+        home.vault.set_credentials("nordic/visma", {"client_id": "a", "client_secret": "b", "tenant_id": "c"})
+    done = place.poll(instance)
+    assert not done.success
+    failed = [event.step_failure_data for event in done.all_events if event.is_step_failure]
+    metadata = [data.user_failure_data.metadata for data in failed if data.user_failure_data]
+    assert all(one["what"].value and one["meaning"].value and one["action"].value for one in metadata)
+    assert {one["exit_code"].value for one in metadata} == {3}
+    with place.home.open() as home:
+        assert home.ledger("nordic").readings.coverage("visma.customers").until is None
+
+
+def test_missing_credentials_fail_with_what_to_do(place: Place, instance: dg.DagsterInstance) -> None:
+    """A run without credentials ends with the command that stores them, before anything is asked."""
+    with place.home.open() as home:
+        home.vault.delete_credentials("nordic/visma")
+    done = place.poll(instance)
+    assert not done.success
+    assert "ml-connector credentials set nordic/visma" in "".join(events(instance, done.run_id))
+
+
+def test_the_brake_turns_the_drift_check_red_and_a_good_full_read_green(
+    place: Place, instance: dg.DagsterInstance
+) -> None:
+    """failures.md 37: if too many records vanish at once none is marked, and a check on the entity is red until a full
+    re-read finds them again, or the brake is raised."""
+    place.poll(instance)
+    gone = place.numbers()[:3]
+    for number in gone:
+        place.ask("visma", "DELETE", f"customers/{number}")
+    full = read_config(place.company, full=True)
+    red = place.run(instance, POLL, **full).get_asset_check_evaluations()
+    assert {one.asset_key: one.passed for one in red}[CUSTOMERS] is False
+    place.configure(visma={"brake": 0.5})
+    green = place.run(instance, POLL, **full).get_asset_check_evaluations()
+    assert all(one.passed for one in green)
+    assert materializations(instance, CUSTOMERS)[place.windows(0)[0]]["vanished"] == len(gone)
+
+
+def test_a_poll_covers_every_window_since_the_last_one(place: Place, instance: dg.DagsterInstance) -> None:
+    """failures.md 1: the range begins where the last read began; before any read, at the first window."""
+    now, windows = place.now(), place.company.windows
+    with place.home.open() as home:
+        before = to_read(home, place.company, now)
+        assert (before.first, before.last) == (windows.key(windows.start, now), windows.key(now, now))
+    place.poll(instance)
+    with place.home.open() as home:
+        after = to_read(home, place.company, place.now())
+        later = to_read(home, place.company, place.now(hours=5))
+    assert after.first in place.windows(0, 1)
+    assert len(list(windows.keys(later.first, later.last))) in (6, 7)
+
+
+def test_a_run_from_the_asset_graph_is_tagged_with_what_it_works_on(place: Place, instance: dg.DagsterInstance) -> None:
+    """A run that nobody's job tagged tags itself, so that it counts as on its way like any other."""
+    key = source_key(place.company, "visma.customer_classes")
+    job = place.definitions().resolve_implicit_global_asset_job_def()
+    done = job.execute_in_process(instance=instance, asset_selection=[key])
+    run = instance.get_run_by_id(done.run_id)
+    assert run is not None
+    assert run.tags[CONNECTION_TAG] == "nordic/visma"
+    assert run.job_name != poll_job(place.company)
+
+
+def test_a_poll_and_a_delivery_log_no_warning(
+    place: Place, instance: dg.DagsterInstance, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nothing in an ordinary round is logged as a warning or worse."""
+    with caplog.at_level(logging.WARNING):
+        assert place.poll(instance).success
+        assert place.deliver(instance).success
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING] == []
