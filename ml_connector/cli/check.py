@@ -1,0 +1,112 @@
+"""`ml-connector check`: asks the real systems whether everything that a sync needs is there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import typer
+
+from ml_connector.accounts import connect_source, connect_target
+from ml_connector.cli import output
+from ml_connector.cli.arguments import Selection, opened
+from ml_connector.cli.progress import Say, progress
+from ml_connector.config import Source, Target
+from ml_connector.errors import Problem
+from ml_connector.home import OpenHome
+from ml_connector.systems.registry import Finding
+
+EXAMPLE = "Example: ml-connector check nordic/mailchimp"
+NOT_OK = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What was found out about one account.
+
+    Attributes:
+        problem: what ended the check of this account early.
+    """
+
+    account: str
+    system: str
+    findings: list[Finding]
+    problem: Problem | None
+
+    @property
+    def exit_code(self) -> int:
+        if self.problem:
+            return self.problem.exit_code
+        return 0 if all(finding.ok for finding in self.findings) else NOT_OK
+
+    @property
+    def rows(self) -> Iterator[Finding]:
+        yield from self.findings
+        if self.problem:
+            yield Finding("connection", False, self.problem.what, self.problem.meaning, self.problem.action)
+
+
+def run(selection: Selection = None, as_json: output.AsJson = False) -> None:
+    """Ask the real systems: credentials, rights, needed objects, quota left. Changes nothing.
+
+    Ends with 1 where something is not as needed, 2 where credentials are missing, 3 where a system refuses altogether.
+    """
+    with progress() as say, opened() as home:
+        checked = check(home, home.config.accounts(selection), say)
+    if as_json:
+        output.document([_plain(one, finding) for one in checked for finding in one.rows])
+    else:
+        show(checked)
+    raise typer.Exit(max(one.exit_code for one in checked))
+
+
+def check(home: OpenHome, accounts: Sequence[Source | Target], say: Say) -> list[Checked]:
+    """Check these accounts, one after the other; a problem with one does not keep the others from being checked."""
+    checked = []
+    for account in accounts:
+        say(f"Asking {account.system.title} for {account.id}")
+        checked.append(_check(home, account))
+    return checked
+
+
+def show(checked: list[Checked]) -> None:
+    """A table of everything, then three parts for what is not ok."""
+    rows = [(one.account, finding.subject, finding) for one in checked for finding in one.rows]
+    output.table(
+        {
+            "Account": lambda row: row[0],
+            "What": lambda row: row[1],
+            "": lambda row: "ok" if row[2].ok else "NOT OK",
+            "Found": lambda row: row[2].what,
+        },
+        rows,
+    )
+    for account, subject, finding in rows:
+        if not finding.ok:
+            output.say()
+            output.say(f"{account}, {subject}: {finding.what}")
+            output.say(finding.meaning)
+            output.say(finding.action)
+
+
+def _check(home: OpenHome, account: Source | Target) -> Checked:
+    findings: list[Finding] = []
+    try:
+        opening = connect_source(home, account) if isinstance(account, Source) else connect_target(home, account)
+        with opening as connection:
+            findings.extend(connection.check())
+    except Problem as problem:
+        return Checked(account.id, account.system.name, findings, problem)
+    return Checked(account.id, account.system.name, findings, None)
+
+
+def _plain(one: Checked, finding: Finding) -> dict[str, object]:
+    return {
+        "account": one.account,
+        "system": one.system,
+        "subject": finding.subject,
+        "ok": finding.ok,
+        "what": finding.what,
+        "meaning": finding.meaning,
+        "action": finding.action,
+    }

@@ -1,0 +1,42 @@
+"""`ml-connector problems`: what is rejected or failed now."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from ml_connector.cli import output
+from ml_connector.cli.arguments import Selection, known, opened
+
+EXAMPLE = "Example: ml-connector problems nordic/mailchimp"
+
+
+def run(selection: Selection = None, as_json: output.AsJson = False) -> None:
+    """List what is rejected or failed now, with the reason, the oldest first.
+
+    A failed record is tried again by itself; a rejected one waits for a new version, a changed mapping or a replay.
+    """
+    from ml_connector.store import reports
+
+    with opened() as home, home.database.connect() as connection:
+        company, target = known(home.config, selection)
+        rows = reports.problems(connection, company, target)
+    if as_json:
+        output.document(rows)
+    elif not rows:
+        output.say("Nothing is rejected or failed.")
+    else:
+        now = datetime.now(UTC)
+        columns: output.Columns = {
+            "Target": lambda row: f"{row['company']}/{row['target']}",
+            "Flow": "flow",
+            "Record": "key",
+            "Outcome": "outcome",
+            "Class": "class",
+            "Reason": "reason",
+            "Since": lambda row: output.ago(row["first_seen"], now),
+            "Attempts": "attempts",
+        }
+        output.table(columns, rows)
+        output.say()
+        output.say("One record's whole history: ml-connector record COMPANY RECORD")
+        output.say("Try them again now:         ml-connector replay COMPANY/TARGET --problems")

@@ -1,0 +1,127 @@
+"""`ml-connector record`: one record's history across all systems."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ml_connector.cli import output
+from ml_connector.cli.arguments import opened
+from ml_connector.errors import Problem
+from ml_connector.home import OpenHome
+
+if TYPE_CHECKING:
+    from ml_connector.store.audit import Recorded
+
+EXAMPLE = "Example: ml-connector record nordic 10042 --payload"
+
+Company = Annotated[str, typer.Argument(metavar="COMPANY")]
+Key = Annotated[str, typer.Argument(metavar="KEY", help="The record's business key: a customer number.")]
+Payload = Annotated[bool, typer.Option("--payload", help="Also decrypt and show what was sent.")]
+
+
+def run(company: Company, key: Key, payload: Payload = False, as_json: output.AsJson = False) -> None:
+    """Show one record: its newest version at the source, what every flow did with it, and every attempt."""
+    with opened() as home:
+        home.config.company(company)
+        found = history(home, company, key, payload)
+    if not (found["source"] or found["flows"] or found["audit"]):
+        raise Problem(
+            f"Nothing is known of a record {key} of {company}.",
+            "It was never read, or this is not its key.",
+            "Look at `ml-connector status`: was its entity read since the record was made?",
+        )
+    if as_json:
+        output.document(found)
+    else:
+        _show(found, payload)
+
+
+def history(home: OpenHome, company: str, key: str, payload: bool) -> dict[str, Any]:
+    """Everything that the ledger knows of a record, as JSON."""
+    from ml_connector.store import reports
+
+    with home.database.connect() as connection:
+        source = reports.source_versions(connection, company, key)
+        flows = reports.record_states(connection, company, key)
+        targets = reports.audited_targets(connection, company, key)
+    ledger = home.ledger(company)
+    entries = [
+        attempt(target, entry, payload)
+        for target in targets
+        for entry in ledger.audit(target).entries(key=key, with_payload=payload)
+    ]
+    return {
+        "company": company,
+        "key": key,
+        "source": source,
+        "flows": [flow | {"facts": json.loads(flow["facts"])} for flow in flows],
+        "audit": sorted(entries, key=lambda entry: (entry["at"], entry["target"], entry["number"])),
+    }
+
+
+def attempt(target: str, recorded: Recorded, payload: bool) -> dict[str, Any]:
+    """One row of the audit, as JSON; with what was sent where `payload` asks for it."""
+    entry = recorded.entry
+    names = ("at", "run_id", "window", "flow", "key", "operation", "outcome", "target_id")
+    answer = ("status", "vendor_code", "message", "correlation_id", "facts")
+    row = {"target": target, "number": recorded.number} | {name: getattr(entry, name) for name in (*names, *answer)}
+    return row | ({"payload": sent_text(entry.payload)} if payload else {})
+
+
+def sent_text(payload: bytes | None) -> Any:
+    """A payload for people and programs: JSON where it is JSON."""
+    if payload is None:
+        return None
+    text = payload.decode("utf-8", "replace")
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _show(found: dict[str, Any], payload: bool) -> None:
+    output.table(
+        {
+            "At the source": "entity",
+            "Key": "key",
+            "Changed": "changed_at",
+            "Landed": "landed_at",
+            "Vanished": "vanished_at",
+        },
+        found["source"],
+    )
+    output.say()
+    output.table(
+        {
+            "Target": "target",
+            "Flow": "flow",
+            "Outcome": "outcome",
+            "Linked to": "target_id",
+            "Why": lambda row: row["rule"] or row["reason"],
+            "Since": "first_seen",
+            "Due again": "due_at",
+            "Attempts": "attempts",
+        },
+        found["flows"],
+    )
+    output.say()
+    output.table(
+        {
+            "No.": "number",
+            "When": "at",
+            "Target": "target",
+            "Operation": "operation",
+            "Outcome": "outcome",
+            "Status": "status",
+            "Message": "message",
+            "Run": "run_id",
+        },
+        found["audit"],
+    )
+    for row in found["audit"] if payload else []:
+        if row["payload"] is not None:
+            output.say(f"\n{row['target']} no. {row['number']} sent:")
+            output.say(json.dumps(row["payload"], ensure_ascii=False, indent=2))

@@ -1,0 +1,97 @@
+"""Starting the stand-in servers, and what it takes to reach them."""
+
+from __future__ import annotations
+
+import pkgutil
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ml_connector.cli.processes import HOST, Processes, require_free
+from ml_connector.errors import ConfigurationProblem
+from ml_connector.systems.registry import systems
+
+
+@dataclass(frozen=True, slots=True)
+class Simulator:
+    """A stand-in server that runs.
+
+    Attributes:
+        name: of the system that it stands in for.
+        url: scheme, host and port.
+        settings: what it was started with.
+    """
+
+    name: str
+    url: str
+    settings: dict[str, Any]
+
+    @property
+    def credentials(self) -> dict[str, str]:
+        """What it accepts, as the vault stores it: all that is required, or else the first kind of access."""
+        fields = systems()[self.name].credentials.model_fields
+        required = [name for name, field in fields.items() if field.is_required()]
+        return {name: str(self.settings[name]) for name in required or list(fields)[:1]}
+
+    def control(self, call: str, body: Any = None) -> Any:
+        """One of its `/_simulator` endpoints: GET, or POST where there is a body."""
+        import httpx
+
+        url = f"{self.url}/_simulator/{call}"
+        answer = httpx.get(url, timeout=30) if body is None else httpx.post(url, json=body, timeout=30)
+        return answer.raise_for_status().json()
+
+
+def start(
+    processes: Processes, ports: Sequence[int], options: Mapping[str, Sequence[str]], faults: Sequence[str] = ()
+) -> dict[str, Simulator]:
+    """Start every simulator, by system.
+
+    Args:
+        ports: one for each; see `names`.
+        options: command line options by system.
+        faults: `NAME[:key=value,...]` for all of them, or `SYSTEM/NAME...` for one.
+
+    Raises `ConfigurationProblem` where a port is taken or an option is wrong.
+    """
+    for port in ports:
+        require_free(port)
+    children = []
+    for name, port in zip(names(), ports, strict=True):
+        command = [sys.executable, "-m", "ml_connector.simulators", name, "--port", str(port), *options.get(name, ())]
+        for fault in _faults(faults, name):
+            command += ["--fault", fault]
+        children.append((name, port, processes.start(f"The simulator of {systems()[name].title}", command)))
+    found = {}
+    for name, port, child in children:
+        processes.wait_until_serving(child, port)
+        simulator = Simulator(name, f"http://{HOST}:{port}", {})
+        found[name] = Simulator(name, simulator.url, simulator.control("settings"))
+    return found
+
+
+def names() -> list[str]:
+    """The systems that have a simulator."""
+    try:
+        import starlette  # noqa: F401
+
+        import ml_connector.simulators
+    except ImportError:
+        raise ConfigurationProblem(
+            "The simulators are not installed.",
+            "Nothing was started.",
+            'Install them: pip install "ml-connector[simulators]".',
+        ) from None
+    return sorted(module.name for module in pkgutil.iter_modules(ml_connector.simulators.__path__) if module.ispkg)
+
+
+def _faults(faults: Sequence[str], name: str) -> list[str]:
+    chosen = []
+    for fault in faults:
+        system, slash, rest = fault.partition("/")
+        if not slash or system not in names():
+            chosen.append(fault)
+        elif system == name:
+            chosen.append(rest)
+    return chosen
