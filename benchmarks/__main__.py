@@ -1,0 +1,158 @@
+"""`make bench`: what a sync of 100,000 customers costs, beyond an empty run of the same job.
+
+Every figure comes from a process of its own, the simulators run in others. Single figures of a shared machine are
+noisy; the ratios of one run are what counts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import yaml
+from rich.console import Console
+from rich.table import Table
+
+from ml_connector.cli.demo_home import furnish, give_credentials, set_up
+from ml_connector.cli.processes import Processes, free_ports
+from ml_connector.cli.simulators import Simulator, names, start
+from ml_connector.home import Home
+
+Figures = dict[str, Any]
+CONNECTIONS = 8
+LATENCY = 0.05  # seconds; Mailchimp's own are longer
+console = Console()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--customers", type=int, default=100_000)
+    parser.add_argument("--puts", type=int, default=4_000, help="customers of the run with single writes")
+    parser.add_argument("--without-memory", action="store_true", help="leave out the run with four times as many")
+    asked = parser.parse_args()
+
+    rows: list[tuple[str, Figures]] = []
+    with site(0) as (home, _):
+        sync(home)
+        empty = sync(home)
+        rows.append(("empty run", empty))
+    with site(asked.customers) as (home, running):
+        floor = child("benchmarks.floor", running["visma"].url)
+        rows.append((f"floor: httpx reads {asked.customers:,}", floor))
+        first = sync(home)
+        rows.append((f"first load of {asked.customers:,}", first))
+        unchanged = sync(home, "--full")
+        rows.append(("full read, nothing changed", unchanged))
+        httpx.post(f"{running['visma'].url}/_simulator/touch", json={"all": True}, timeout=600).raise_for_status()
+        touched = sync(home)
+        rows.append(("full read, every row stamped anew", touched))
+    large: Figures | None = None
+    if not asked.without_memory:
+        with site(asked.customers * 4) as (home, _):
+            large = sync(home)
+            rows.append((f"first load of {asked.customers * 4:,}", large))
+    show(rows, empty)
+    verdicts(first, unchanged, touched, empty, floor, large)
+    busy(asked.puts)
+
+
+def verdicts(
+    first: Figures, unchanged: Figures, touched: Figures, empty: Figures, floor: Figures, large: Figures | None
+) -> None:
+    """The goals, each with its figure; over an empty run where they speak of CPU and memory."""
+    cpu, peak = over(first, empty, "cpu"), over(first, empty, "peak_mb")
+    goal("unchanged pass: at most 6 CPU seconds", over(unchanged, empty, "cpu"), 6)
+    goal("unchanged pass: no write", unchanged["writes"] + touched["writes"], 0)
+    goal("first load: at most 15 CPU seconds", cpu, 15)
+    goal("first load: at most 80 MB more than an empty run", peak, 80)
+    if large is not None:
+        goal("four times the customers: at most 1.2 times the memory", over(large, empty, "peak_mb") / peak, 1.2)
+    console.print(
+        f"Ratios: first load {cpu / floor['cpu']:.1f} times the floor's CPU, "
+        f"unchanged pass {over(unchanged, empty, 'cpu') / floor['cpu']:.1f} times."
+    )
+
+
+def busy(customers: int) -> None:
+    """Single writes: how much of the delivery the configured connections were at work."""
+    with site(customers, "--latency-seconds", str(LATENCY), batch_above=1_000_000) as (home, running):
+        figures = sync(home)
+        calls = running["mailchimp"].control("calls")
+    share = calls["busy_seconds"] / (CONNECTIONS * figures["delivery_seconds"])
+    console.print(
+        f"{figures['writes']:,} single writes of {LATENCY * 1000:.0f} ms in {figures['delivery_seconds']:.1f} s."
+    )
+    goal("single writes: connections busy at least 90 %", share, 0.9, at_least=True)
+
+
+def goal(what: str, figure: float, limit: float, *, at_least: bool = False) -> None:
+    reached = figure >= limit if at_least else figure <= limit
+    console.print(f"{'reached' if reached else 'MISSED '}  {what}: {figure:,.2f}")
+
+
+def over(figures: Figures, empty: Figures, name: str) -> float:
+    return float(figures[name] - empty[name])
+
+
+def show(rows: list[tuple[str, Figures]], empty: Figures) -> None:
+    table = Table("", "wall s", "CPU s", "over empty", "peak MB", "over empty", "API calls", "writes")
+    for name, figures in rows:
+        table.add_row(
+            name,
+            f"{figures['wall']:.1f}",
+            f"{figures['cpu']:.1f}",
+            f"{over(figures, empty, 'cpu'):.1f}",
+            f"{figures['peak_mb']:.0f}",
+            f"{over(figures, empty, 'peak_mb'):.0f}",
+            f"{figures['calls']:,}",
+            f"{figures['writes']:,}",
+        )
+    console.print(table)
+
+
+def sync(home: Home, *options: str) -> Figures:
+    figures = child("benchmarks.measure", str(home.path), *options)
+    if figures["problems"]:
+        sys.exit(f"The run was stopped: {figures['problems']}")
+    return figures
+
+
+def child(module: str, *arguments: str) -> Figures:
+    done = subprocess.run([sys.executable, "-m", module, *arguments], stdout=subprocess.PIPE, check=True, text=True)
+    figures: Figures = json.loads(done.stdout.splitlines()[-1])
+    return figures
+
+
+@contextmanager
+def site(
+    customers: int, *mailchimp: str, batch_above: int | None = None
+) -> Iterator[tuple[Home, dict[str, Simulator]]]:
+    """Two simulators in processes of their own, and a home for them."""
+    with tempfile.TemporaryDirectory() as folder, Processes() as processes:
+        options = {
+            "visma": ["--customers", str(customers), "--rate-limit", "1000000"],
+            "mailchimp": ["--batch-seconds", "0.05", *mailchimp],
+        }
+        running = start(processes, free_ports(len(names())), options)
+        home = Home.locate({}, Path(folder))
+        furnish(home, running)
+        if batch_above is not None:
+            config = yaml.safe_load(home.config_path.read_text())
+            config["companies"]["nordic"]["targets"]["mailchimp"]["batch_above"] = batch_above
+            home.config_path.write_text(yaml.safe_dump(config))
+        with home.open() as opened:
+            give_credentials(opened, running)
+            set_up(opened)
+        yield home, running
+
+
+if __name__ == "__main__":
+    main()

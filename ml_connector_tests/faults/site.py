@@ -1,0 +1,142 @@
+"""A whole installation for tests: two simulators, a home, and syncs in processes of their own that may be killed."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import random
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+import httpx
+from sqlalchemy import func, select
+
+from ml_connector.cli.demo_home import furnish, give_credentials, set_up
+from ml_connector.cli.simulators import Simulator
+from ml_connector.engine.checkpoints import arm
+from ml_connector.home import Home
+from ml_connector.simulators import mailchimp, visma
+from ml_connector.simulators.server import serve
+from ml_connector.store.tables import intent, record_state, source_row
+
+COMPANY = "nordic"
+# One process loads everything once, and each sync is forked from it.
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload(["ml_connector.defs.launch", "ml_connector_tests.faults.site"])
+
+
+def sync_here(home: str, die_at: str, full: bool) -> None:
+    """The body of a sync process; ends with 1 when a run was stopped."""
+    from ml_connector.defs.launch import sync
+
+    arm(die_at)
+    runs = sync(Home.locate({}, Path(home)), COMPANY, full=full)
+    os._exit(int(any(run["problem"] for run in runs)))
+
+
+@dataclass
+class Site:
+    """One company whose Visma and Mailchimp are simulators."""
+
+    home: Home
+    visma: Simulator
+    mailchimp: Simulator
+    dice: random.Random = field(default_factory=lambda: random.Random(1))
+    said_no: set[str] = field(default_factory=set)
+
+    def start_sync(self, die_at: str = "", *, full: bool = False) -> BaseProcess:
+        process = FORKS.Process(target=sync_here, args=(str(self.home.path), die_at, full))
+        process.start()
+        return process
+
+    def sync(self, die_at: str = "", *, full: bool = False) -> int:
+        """Sync in a process of its own; returns its exit code (-9: it was killed)."""
+        process = self.start_sync(die_at, full=full)
+        process.join(120)
+        assert process.exitcode is not None, "the sync hangs"
+        return process.exitcode
+
+    def customers(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.visma.control("state?count=100000")["customers"]["rows"]
+        return found
+
+    def members(self) -> dict[str, dict[str, Any]]:
+        return {one["email_address"].lower(): one for one in self.mailchimp.control("members?count=100000")["members"]}
+
+    def change(self, number: str, **fields: Any) -> None:
+        url = f"{self.visma.url}/_simulator/customers/{number}"
+        httpx.patch(url, json=fields, timeout=30).raise_for_status()
+
+    def stir(self, changes: int = 10) -> None:
+        """Change some customers, and let one member say no."""
+        for number in self.dice.sample(self.ordinary(), changes):
+            self.change(number, name=f"Ny {self.dice.randrange(1_000_000)} Æ")
+        if self.dice.random() < 0.5:
+            left = self.mailchimp.control("unsubscribe-some", {"count": 1})["members"]
+            self.said_no |= {one["email_address"].lower() for one in left}
+
+    def ordinary(self) -> list[str]:
+        """Numbers of active customers that are not among the awkward cases: each becomes a member."""
+        state = self.visma.control("state?count=100000")
+        awkward = {number for numbers in state["awkward"].values() for number in numbers}
+        rows = state["customers"]["rows"]
+        uses = Counter(map(_email, rows))
+        return [
+            row["number"]
+            for row in rows
+            if row["status"] == "Active" and row["number"] not in awkward and uses[_email(row)] == 1 and _email(row)
+        ]
+
+    def verify(self) -> int:
+        """Nothing lost, nothing twice, nobody subscribed again; returns how many customers were compared."""
+        members, rows = self.members(), {row["number"]: row for row in self.customers()}
+        compared = self.ordinary()
+        for number in compared:
+            member = members.get(_email(rows[number]))
+            assert member is not None, f"{number} is lost"
+            name = rows[number]["name"].strip()
+            if len(name.encode()) <= 255:
+                assert member["merge_fields"]["COMPANY"] == name, number
+        for address, member in members.items():
+            created = [one for one in member["history"] if one["created"]]
+            assert len(created) <= 1, f"{address} was created {len(created)} times"
+        for address in self.said_no & members.keys():
+            assert members[address]["status"] == "unsubscribed", address
+        assert self.mailchimp.control("summary")["resubscriptions"] == 0
+        with self.home.open() as opened, opened.database.connect() as connection:
+            assert connection.execute(select(func.count()).select_from(intent)).scalar_one() == 0
+            failed = select(record_state.c.key, record_state.c.reason).where(record_state.c.outcome == "failed")
+            assert connection.execute(failed).all() == []
+            read = select(func.count()).where(source_row.c.entity == "visma.customers")
+            settled = select(func.count()).select_from(record_state)
+            assert connection.execute(read).scalar_one() == connection.execute(settled).scalar_one() == len(rows)
+            verification = opened.ledger(COMPANY).audit("mailchimp").verify()
+        assert verification.ok, verification
+        return len(compared)
+
+
+def _email(row: dict[str, Any]) -> str:
+    return ((row.get("mainContact") or {}).get("email") or "").strip().lower()
+
+
+@contextmanager
+def open_site(folder: Path, customers: int = 240, latency: float = 0.0) -> Iterator[Site]:
+    """A site whose audience is empty and whose Visma has this many customers; nothing is synchronised yet."""
+    visma_app = visma.create_app(visma.VismaSettings(customers=customers, latency_seconds=latency))
+    mailchimp_app = mailchimp.create_app(mailchimp.MailchimpSettings(latency_seconds=latency, batch_seconds=0.1))
+    with serve(visma_app) as visma_server, serve(mailchimp_app) as mailchimp_server:
+        running = {}
+        for name, url in (("visma", visma_server.url), ("mailchimp", mailchimp_server.url)):
+            settings = Simulator(name, url, {}).control("settings")
+            running[name] = Simulator(name, url, settings)
+        home = Home.locate({}, folder)
+        furnish(home, running)
+        with home.open() as opened:
+            give_credentials(opened, running)
+            set_up(opened)
+        yield Site(home, running["visma"], running["mailchimp"])
