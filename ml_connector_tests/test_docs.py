@@ -1,19 +1,17 @@
-"""The documentation says what is so: its commands exist, its examples load, its settings are all of them, its links lead
-somewhere, and every failure it lists has its test."""
+"""The documentation says what is so: its commands exist, its examples load, its settings are all of them, its links
+lead somewhere, and every failure it lists has its test."""
 
 from __future__ import annotations
 
-import ast
 import re
 import shlex
-import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import timedelta
-from functools import cache
 from pathlib import Path
 from typing import Any, get_args
 
+import dagster as dg
 import pytest
 import typer
 import yaml
@@ -23,18 +21,25 @@ from pydantic_core import PydanticUndefined
 from ml_connector.cli import build
 from ml_connector.config import load
 from ml_connector.config.blocks import CompanyBlock, SourceBlock, TargetBlock
-from ml_connector.systems.registry import sources, targets
+from ml_connector.defs.build import build_definitions
+from ml_connector.home import Home
+from ml_connector.systems.mailchimp.fields import DEFAULT_FIELDS
+from ml_connector.systems.registry import sources, systems, targets
+from ml_connector_tests.pages import (
+    CODE_BLOCK,
+    PAGES,
+    ROOT,
+    anchors,
+    docstrings_of,
+    documentation,
+    name_of,
+    project_files,
+    rows,
+    sections,
+    written_commands,
+)
 
-ROOT = Path(__file__).parent.parent
-PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("deploy/*.md")])
 COMMAND = typer.main.get_command(build())
-CODE_BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-INDENTED = re.compile(r"^(?: {4}).*$", re.MULTILINE)
-INLINE = re.compile(r"`([^`\n]+)`")
-
-
-def name_of(page: Path) -> str:
-    return page.relative_to(ROOT).as_posix()
 
 
 def all_pages(function: Any) -> Any:
@@ -42,16 +47,6 @@ def all_pages(function: Any) -> Any:
 
 
 # --- commands --------------------------------------------------------------------------------------------------------
-
-
-def written_commands(page: Path) -> Iterator[str]:
-    """Everything after `ml-connector` that stands in code, up to what is no part of the command."""
-    text = page.read_text(encoding="utf-8")
-    code = [block[2] for block in CODE_BLOCK.finditer(text)] + INDENTED.findall(text) + INLINE.findall(text)
-    for line in "\n".join(code).splitlines():
-        match = re.search(r"(?:.*\s|.*\.venv/bin/|^)ml-connector(?: |$)(.*)", line)
-        if match:
-            yield re.split(r"\s+[<>|#&]|;|\s{2,}|\s=\s", match[1])[0].strip()
 
 
 def command_cases() -> list[Any]:
@@ -77,11 +72,6 @@ def test_every_command_in_the_documentation_exists_with_its_options(written: str
         return
     with context:
         command.parse_args(context, words)
-
-
-@cache
-def documentation() -> str:
-    return "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
 
 
 def leaves(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
@@ -152,18 +142,11 @@ def test_every_yaml_example_loads_as_a_configuration(example: str, tmp_path: Pat
     assert load(path).companies
 
 
-def sections(page: Path) -> dict[str, str]:
-    """Heading -> the text below it, up to the next heading."""
-    parts = re.split(r"^#+ (.+)$", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
-    return dict(zip(parts[1::2], parts[2::2], strict=True))
-
-
-def rows(text: str) -> list[list[str]]:
-    """The cells of every table row, without headings."""
-    lines = [line.strip() for line in text.splitlines() if line.startswith("|")]
-    cells = [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines]
-    heads = {index - 1 for index, row in enumerate(cells) if set("".join(row)) <= set("-: ")}
-    return [row for index, row in enumerate(cells) if index not in heads and index - 1 not in heads]
+def test_the_default_mapping_is_the_one_that_is_shown() -> None:
+    """The first example of `fields` is what a configuration without `fields` does."""
+    blocks = [block[2] for block in CODE_BLOCK.finditer((ROOT / "docs/mapping.md").read_text(encoding="utf-8"))]
+    shown_first = next(block for block in blocks if block.startswith("fields:"))
+    assert yaml.safe_load(shown_first)["fields"] == DEFAULT_FIELDS
 
 
 def shown(default: Any) -> str:
@@ -173,7 +156,12 @@ def shown(default: Any) -> str:
             return "none"
         case timedelta():
             minutes = int(default.total_seconds()) // 60
-            return "`" + (f"{minutes // 60}h" if minutes >= 60 else "") + (f"{minutes % 60}m" if minutes % 60 else "") + "`"
+            return (
+                "`"
+                + (f"{minutes // 60}h" if minutes >= 60 else "")
+                + (f"{minutes % 60}m" if minutes % 60 else "")
+                + "`"
+            )
         case _:
             return f"`{default}`"
 
@@ -214,8 +202,7 @@ def test_the_tables_hold_every_setting_with_its_default(heading: str) -> None:
 def test_the_table_of_credentials_holds_every_value() -> None:
     """Each system's row names what its entry in the vault holds."""
     table = {row[0]: set(re.findall(r"`(\w+)`", row[1])) for row in rows(_configuration("Credentials"))}
-    systems = {**sources(), **targets()}.values()
-    assert table == {system.title: set(system.credentials.model_fields) for system in systems}
+    assert table == {system.title: set(system.credentials.model_fields) for system in systems().values()}
 
 
 def test_the_table_of_environment_variables_holds_every_variable() -> None:
@@ -233,14 +220,46 @@ def _configuration(heading: str) -> str:
     return sections(ROOT / "docs/configuration.md")[heading]
 
 
+# --- what is seen in Dagster -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def definitions(tmp_path_factory: pytest.TempPathFactory) -> dg.Definitions:
+    """What Dagster shows of the company that the documentation speaks of."""
+    home = tmp_path_factory.mktemp("home")
+    (home / "connections.yaml").write_text(BASE, encoding="utf-8")
+    return build_definitions(load(home / "connections.yaml"), Home.locate({}, home))
+
+
+def test_jobs_schedules_and_sensors_have_the_names_that_are_written(definitions: dg.Definitions) -> None:
+    """Everything in code that looks like a name of Dagster's is one."""
+    repository = definitions.get_repository_def()
+    known = {*repository.job_names, *(one.name for one in repository.schedule_defs)}
+    known |= {one.name for one in repository.sensor_defs}
+    known |= {node.name for job in repository.get_all_jobs() for node in job.nodes}
+    written = set(re.findall(r"(?:^|[\s`])(nordic__\w+)", documentation(), re.MULTILINE))
+    assert written
+    assert written <= known
+
+
+def test_every_check_is_explained(definitions: dg.Definitions) -> None:
+    """Operations say for each check what red means and what to do; and for no other."""
+    checks = {key.name for key in definitions.get_repository_def().asset_graph.asset_check_keys}
+    explained = {row[0].strip("`") for row in rows(sections(ROOT / "docs/operations.md")["What each check means"])}
+    assert explained == checks
+
+
+def test_the_demo_adds_up_as_it_is_shown() -> None:
+    """read = created + updated + unchanged + skipped + rejected + failed, in the documentation too."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    delivered = re.findall(r"^ {4}\d +nordic/mailchimp: members +(.+)$", text, re.MULTILINE)
+    assert len(delivered) == 2
+    for line in delivered:
+        read, *outcomes = (int(number.replace(",", "")) for number in line.split()[:7])
+        assert read == sum(outcomes)
+
+
 # --- links, and what has no place in a text --------------------------------------------------------------------------
-
-
-def anchors(page: Path) -> set[str]:
-    """The anchors that GitHub gives a page's headings."""
-    text = CODE_BLOCK.sub("", page.read_text(encoding="utf-8"))
-    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 @all_pages
@@ -261,15 +280,6 @@ def test_every_page_can_be_reached_from_the_readme() -> None:
     """Nobody has to look through folders."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     assert [name_of(page) for page in PAGES if page.name != "README.md" and f"({name_of(page)})" not in text] == []
-
-
-def project_files() -> list[Path]:
-    """What belongs to the project: known to git, or new and not ignored."""
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
-        cwd=ROOT, capture_output=True, check=True, text=True,
-    )
-    return [path for name in listed.stdout.split("\0") if name and (path := ROOT / name).is_file()]
 
 
 def test_no_file_names_this_machine_or_a_package_registry() -> None:
@@ -293,14 +303,6 @@ FAILURES = ROOT / "docs/failures.md"
 PROOF = re.compile(r"`([\w/]+\.py)::(\w+)`")
 
 
-@cache
-def docstrings_of(path: Path) -> dict[str, str]:
-    """Test function -> docstring."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
-    return {one.name: ast.get_docstring(one) or "" for one in functions if one.name.startswith("test_")}
-
-
 def built() -> list[list[str]]:
     return [row for row in rows(FAILURES.read_text(encoding="utf-8")) if PROOF.search(row[-1])]
 
@@ -311,7 +313,9 @@ def test_every_failure_names_the_tests_that_prove_its_rule(row: list[str]) -> No
     for file, test in PROOF.findall(row[-1]):
         docstrings = docstrings_of(ROOT / "ml_connector_tests" / file)
         assert test in docstrings, f"{file} has no {test}"
-        assert re.search(rf"failures\.md\b[^.]*\b{row[0]}\b", docstrings[test]), f"{test} does not say failures.md {row[0]}"
+        assert re.search(rf"failures\.md\b[^.]*\b{row[0]}\b", docstrings[test]), (
+            f"{test} does not say failures.md {row[0]}"
+        )
 
 
 def test_the_failures_are_numbered_without_a_gap() -> None:

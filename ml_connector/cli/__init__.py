@@ -71,8 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(_usage(error), arguments)
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
-    except BrokenPipeError:  # the reader of a pipe has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except SystemExit:  # typer's way out where the reader of a pipe has seen enough
         return 0
     except Exception as error:
         if os.environ.get("ML_CONNECTOR_DEBUG"):

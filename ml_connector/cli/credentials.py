@@ -16,7 +16,7 @@ from ml_connector.cli import output
 from ml_connector.cli.arguments import here
 from ml_connector.config import Config, load_tolerant
 from ml_connector.errors import ConfigurationProblem
-from ml_connector.home import NEW_KEY, Home
+from ml_connector.home import Home
 
 app = typer.Typer(
     help="Store, list and delete credentials; renew the vault key.", epilog="Example: ml-connector credentials list"
@@ -91,7 +91,7 @@ def rotate_key(as_json: output.AsJson = False) -> None:
     from ml_connector.store.vault import new_key, parse_key
 
     home = here()
-    waiting = home.key_file.with_name(home.key_file.name + NEW_KEY)
+    waiting = home.next_key_file
     with home.open(_config(home)) as opened:
         key = new_key()
         _write_key(waiting, key)

@@ -88,6 +88,8 @@ def _in_force(home: Home) -> Iterator[None]:
     for name in ("ML_CONNECTOR_DATABASE_URL", "ML_CONNECTOR_VAULT_KEY"):
         os.environ.pop(name, None)
     os.environ.update(home.environment())
+    for name in ("NO_PROXY", "no_proxy"):  # the simulators are on this machine, whatever proxy leads out of it
+        os.environ[name] = ",".join(filter(None, ["127.0.0.1", "localhost", os.environ.get(name)]))
     try:
         yield
     finally:

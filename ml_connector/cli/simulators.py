@@ -6,11 +6,15 @@ import pkgutil
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 from ml_connector.cli.processes import HOST, Processes, require_free
 from ml_connector.errors import ConfigurationProblem
 from ml_connector.systems.registry import systems
+
+if TYPE_CHECKING:
+    import httpx
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +40,17 @@ class Simulator:
 
     def control(self, call: str, body: Any = None) -> Any:
         """One of its `/_simulator` endpoints: GET, or POST where there is a body."""
-        import httpx
-
         url = f"{self.url}/_simulator/{call}"
-        answer = httpx.get(url, timeout=30) if body is None else httpx.post(url, json=body, timeout=30)
+        answer = _client().get(url) if body is None else _client().post(url, json=body)
         return answer.raise_for_status().json()
+
+
+@cache
+def _client() -> httpx.Client:
+    """For loopback: whatever proxies the environment names, and no connection stays open."""
+    import httpx
+
+    return httpx.Client(timeout=30, trust_env=False, limits=httpx.Limits(max_keepalive_connections=0))
 
 
 def start(

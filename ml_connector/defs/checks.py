@@ -10,11 +10,11 @@ from contextlib import ExitStack
 import dagster as dg
 
 from ml_connector.config import Company, Target
+from ml_connector.defs.failures import failing
 from ml_connector.defs.names import checks_of, op_name, source_key, target_key
 from ml_connector.defs.runs import latest
 from ml_connector.defs.site import Site, busy, mark
 from ml_connector.defs.verdicts import Question, verdicts
-from ml_connector.engine.ports import Entity
 
 DRIFT = "full_reread_drift"
 
@@ -34,7 +34,7 @@ def target_checks(site: Site, company: Company, target: Target) -> dg.AssetCheck
     def check(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
         run, instance = context.op_execution_context.run, context.op_execution_context.instance
         mark(instance, run, company.name, target.name, checks_of(target))
-        with ExitStack() as stack:
+        with failing(), ExitStack() as stack:
             home = stack.enter_context(site.open())
             if not stack.enter_context(site.turn(home, checks_of(target), run.run_id)):
                 context.log.info(busy(checks_of(target)))
@@ -56,25 +56,28 @@ def target_checks(site: Site, company: Company, target: Target) -> dg.AssetCheck
     return check
 
 
-def drift_check(site: Site, company: Company, entity: Entity) -> dg.AssetChecksDefinition:
-    """The check of a source asset; it runs with every read."""
+def drift_checks(site: Site, company: Company) -> dg.AssetChecksDefinition:
+    """The check of every source asset; it runs with every read."""
+    keys = {source_key(company, entity.name): entity for entity in company.source.system.entities}
+    red = "Red when a full re-read missed so many known records at once that none was marked as vanished (the brake)."
 
-    @dg.asset_check(
-        asset=source_key(company, entity.name),
-        name=DRIFT,
-        description=(
-            "Red when a full re-read missed so many known records at once that none was marked as vanished (the brake)."
-        ),
+    @dg.multi_asset_check(
+        name=f"{op_name(company.source)}__drift",
+        specs=[dg.AssetCheckSpec(DRIFT, asset=key, description=red) for key in keys],
+        can_subset=True,
     )
-    def check() -> dg.AssetCheckResult:
-        with site.open() as home:
-            coverage = home.ledger(company.name).readings.coverage(entity.name)
-        last = coverage.full_at.isoformat() if coverage.full_at else "never"
-        return dg.AssetCheckResult(
-            passed=coverage.brake is None,
-            severity=dg.AssetCheckSeverity.ERROR,
-            description=coverage.brake or "The last full re-read missed no more records than the brake allows.",
-            metadata={"last_full_read": last},
-        )
+    def check(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
+        with failing(), site.open() as home:
+            readings = home.ledger(company.name).readings
+            for chosen in sorted(context.selected_asset_check_keys):
+                coverage = readings.coverage(keys[chosen.asset_key].name)
+                yield dg.AssetCheckResult(
+                    asset_key=chosen.asset_key,
+                    check_name=chosen.name,
+                    passed=coverage.brake is None,
+                    severity=dg.AssetCheckSeverity.ERROR,
+                    description=coverage.brake or "The last full re-read missed no more records than the brake allows.",
+                    metadata={"last_full_read": coverage.full_at.isoformat() if coverage.full_at else "never"},
+                )
 
     return check

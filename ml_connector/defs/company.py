@@ -6,7 +6,7 @@ import dagster as dg
 
 from ml_connector.config import Company
 from ml_connector.defs import jobs
-from ml_connector.defs.checks import drift_check, target_checks
+from ml_connector.defs.checks import drift_checks, target_checks
 from ml_connector.defs.names import op_name
 from ml_connector.defs.resources import source_connection, target_connection
 from ml_connector.defs.schedules import full_schedule, poll_schedule
@@ -28,7 +28,7 @@ def company_definitions(site: Site, company: Company) -> dg.Definitions:
             *(target_assets(site, company, target) for target in targets),
         ],
         asset_checks=[
-            *(drift_check(site, company, entity) for entity in source.system.entities),
+            drift_checks(site, company),
             *(target_checks(site, company, target) for target in targets),
         ],
         jobs=[poll, *deliveries.values(), *checks.values()],

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -13,8 +14,16 @@ if TYPE_CHECKING:
     from dagster._core.execution.plan.objects import StepFailureData
 
 
-def failure(problem: Problem) -> dg.Failure:
-    """Fails the step; the sensor decides when to try again, not Dagster."""
+@contextmanager
+def failing() -> Iterator[None]:
+    """Turns a problem into the step's failure; the sensor decides when to try again, not Dagster."""
+    try:
+        yield
+    except Problem as problem:
+        raise _failure(problem) from None
+
+
+def _failure(problem: Problem) -> dg.Failure:
     return dg.Failure(
         description=str(problem),
         metadata={

@@ -9,13 +9,12 @@ import dagster as dg
 
 from ml_connector.config import Company
 from ml_connector.defs import describe
-from ml_connector.defs.failures import failure
+from ml_connector.defs.failures import failing
 from ml_connector.defs.names import op_name, source_key
 from ml_connector.defs.site import Site, busy, mark, now
 from ml_connector.defs.windows import partitions
 from ml_connector.engine.poll import PollReport, poll
 from ml_connector.engine.ports import Entity
-from ml_connector.errors import Problem
 from ml_connector.home import OpenHome
 from ml_connector.systems.registry import SourceAccount
 
@@ -51,7 +50,7 @@ def source_asset(site: Site, company: Company, entity: Entity) -> dg.AssetsDefin
     )
     def read(context: dg.AssetExecutionContext, config: ReadConfig) -> Iterator[dg.MaterializeResult[None]]:
         mark(context.instance, context.run, company.name, source.system.name, source.id)
-        with ExitStack() as stack:
+        with failing(), ExitStack() as stack:
             home = stack.enter_context(site.open())
             if not stack.enter_context(site.turn(home, source.id, context.run.run_id)):
                 context.log.info(busy(source.id))
@@ -59,12 +58,9 @@ def source_asset(site: Site, company: Company, entity: Entity) -> dg.AssetsDefin
             if not config.full and _is_fresh(home, company, entity):
                 yield dg.MaterializeResult(metadata={"note": "Not read again: it was read within a day."})
                 return
-            try:
-                account = stack.enter_context(getattr(context.resources, op_name(source)).open(home))
-                report = read_entity(home, company, entity, account, context.run.run_id, full=config.full)
-            except Problem as problem:
-                raise failure(problem) from problem
-        yield dg.MaterializeResult(metadata=describe.read(report))
+            account = stack.enter_context(getattr(context.resources, op_name(source)).open(home))
+            report = read_entity(home, company, entity, account, context.run.run_id, full=config.full)
+            yield dg.MaterializeResult(metadata=describe.read(report))
 
     return read
 

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from ml_connector.config import Company, Target
 from ml_connector.defs import describe
-from ml_connector.defs.failures import failure
+from ml_connector.defs.failures import failing
 from ml_connector.defs.names import op_name, source_key, target_key
 from ml_connector.defs.site import Site, busy, mark, now
 from ml_connector.defs.source_assets import read_entity
@@ -67,19 +67,16 @@ def target_assets(site: Site, company: Company, target: Target) -> dg.AssetsDefi
     )
     def delivery(context: dg.AssetExecutionContext, config: DeliverConfig) -> Iterator[dg.AssetMaterialization]:
         mark(context.instance, context.run, company.name, target.name, target.id)
-        with ExitStack() as stack:
+        with failing(), ExitStack() as stack:
             home = stack.enter_context(site.open())
             if not stack.enter_context(site.turn(home, target.id, context.run.run_id)):
                 context.log.info(busy(target.id))
                 return
-            try:
-                if config.reread:
-                    _reread(context, site, home, company, target)
-                account = stack.enter_context(getattr(context.resources, op_name(target)).open(home))
-                chosen = [flow for flow in target.flows if target_key(target, flow) in context.selected_asset_keys]
-                yield from _Run(context, home, company, target, account, config.records).deliver(chosen)
-            except Problem as problem:
-                raise failure(problem) from problem
+            if config.reread:
+                _reread(context, site, home, company, target)
+            account = stack.enter_context(getattr(context.resources, op_name(target)).open(home))
+            chosen = [flow for flow in target.flows if target_key(target, flow) in context.selected_asset_keys]
+            yield from _Run(context, home, company, target, account, config.records).deliver(chosen)
 
     return delivery
 

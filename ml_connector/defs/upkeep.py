@@ -31,6 +31,7 @@ NEEDS_A_PROCESS: Final = (
     dg.DagsterRunStatus.CANCELING,
 )
 SILENT_FOR: Final = timedelta(minutes=2)
+GONE: Final = "The process of this run is gone. What it recorded stays, and the next run does the rest."
 
 
 def keep_up(site: Site, home: OpenHome, instance: dg.DagsterInstance) -> None:
@@ -51,43 +52,45 @@ def create_pools(instance: dg.DagsterInstance, config: Config) -> list[str]:
     return missing
 
 
-def end_dead_runs(home: OpenHome, instance: dg.DagsterInstance, assets: Collection[dg.AssetKey]) -> list[str]:
-    """End the runs whose process is gone; returns their ids.
+def end_dead_runs(
+    home: OpenHome, instance: dg.DagsterInstance, assets: Collection[dg.AssetKey], silent_for: timedelta = SILENT_FOR
+) -> list[str]:
+    """End the runs whose process is gone, and strike their leases off the list; returns the runs' ids.
+
+    A lease that is free and was never given back proves that its process died. A run without a lease may be about to
+    take one, or about to end, so it is given time.
 
     Args:
         assets: ours; runs of other code locations are none of our business.
     """
-    started = [
-        record
-        for record in instance.get_run_records(dg.RunsFilter(statuses=list(NEEDS_A_PROCESS)))
-        if _is_ours(record.dagster_run, assets) and _is_silent(instance, record)
-    ]
-    working = _working(home) if started else set()
+    expired = lease.expired(home.database, home.home.path, now())
+    died = {one.run_id for one in expired if not lease.is_held(home.database, home.home.path, one.name)}
+    working = _holders(home) - {one.run_id for one in expired}
     ended = []
-    for run in (record.dagster_run for record in started):
-        if run.run_id not in working:
-            instance.report_run_failed(
-                run,
-                "The run's process is gone: it holds no lease and was silent for "
-                f"{SILENT_FOR.total_seconds() / 60:.0f} minutes. What it recorded stays; the next run does the rest.",
-            )
+    for record in instance.get_run_records(dg.RunsFilter(statuses=list(NEEDS_A_PROCESS))):
+        run = record.dagster_run
+        if not _is_ours(run, assets) or run.run_id in working:
+            continue
+        if run.run_id in died or _is_silent(instance, record, silent_for):
+            instance.report_run_failed(run, GONE)
             ended.append(run.run_id)
+    for one in expired:
+        found = instance.get_run_by_id(one.run_id)
+        if found is None or found.is_finished:
+            lease.clear(home.database, one.name, one.run_id)
     return ended
 
 
-def _working(home: OpenHome) -> set[str]:
-    """The runs that hold a lease."""
-    expired = {one.name for one in lease.expired(home.database, home.home.path, now())}
+def _holders(home: OpenHome) -> set[str]:
     with home.database.connect() as connection:
-        held = connection.execute(select(leases.c.name, leases.c.run_id)).all()
-    return {run_id for name, run_id in held if name not in expired}
+        return set(connection.execute(select(leases.c.run_id)).scalars())
 
 
 def _is_ours(run: dg.DagsterRun, assets: Collection[dg.AssetKey]) -> bool:
     return CONNECTION_TAG in run.tags or any(key in assets for key in run.asset_selection or ())
 
 
-def _is_silent(instance: dg.DagsterInstance, record: dg.RunRecord) -> bool:
+def _is_silent(instance: dg.DagsterInstance, record: dg.RunRecord, silent_for: timedelta) -> bool:
     events = instance.get_records_for_run(record.dagster_run.run_id, limit=1, ascending=False).records
     heard = datetime.fromtimestamp(events[0].timestamp, UTC) if events else record.create_timestamp
-    return now() - heard > SILENT_FOR
+    return now() - heard > silent_for

@@ -106,6 +106,7 @@ class _Delivery:
     planner: Planner = field(init=False)
     recorder: Recorder = field(init=False)
     doubts: dict[str, Intent] = field(default_factory=dict)  # writes without an answer, earlier ones and our own
+    lingering: dict[str, Intent] = field(default_factory=dict)  # those that stay in doubt when they are answered now
     tallies: Tallies = field(default_factory=Tallies)
     planned: dict[str, Send] = field(default_factory=dict)  # the writer did not take these yet
     in_flight: dict[str, Send] = field(default_factory=dict)  # it took these, their outcome is not recorded
@@ -213,6 +214,7 @@ class _Delivery:
                 elif self._must_wait(plan, now):
                     settled.append(waiting(plan))
                 else:
+                    self._keep_in_doubt(plan, now)
                     self.planned[plan.key] = plan
                     self.busy.update(plan.identities())
             for taken in (*settled, *self.planned.values()):
@@ -235,10 +237,21 @@ class _Delivery:
             for intent in self._doubts_about(identity)
             if intent.digest != plan.change.digest or intent.key != plan.key
         ]
-        return any(
-            now < intent.started_at + self.flow.settle or not self.writer.settled(intent.started_at)
-            for intent in concerned
-        )
+        return any(self._may_take_effect(intent, now) for intent in concerned)
+
+    def _may_take_effect(self, intent: Intent, now: datetime) -> bool:
+        return now < intent.started_at + self.flow.settle or not self.writer.settled(intent.started_at)
+
+    def _keep_in_doubt(self, plan: Send, now: datetime) -> None:
+        """A confirmed write of which a try was never answered is repeated until that try can no longer take effect.
+
+        The answer to the repetition says nothing about that try, so a newer version has to wait for it all the same.
+        """
+        doubt = self.doubts.get(plan.key)
+        if doubt is None or plan.state is None or not plan.state.digest == doubt.digest == plan.change.digest:
+            return
+        if self._may_take_effect(doubt, now):
+            self.lingering[plan.key] = doubt
 
     def _doubts_about(self, identity: str) -> list[Intent]:
         return [intent for intent in self.doubts.values() if intent.claim == identity] if self.doubts else []
@@ -268,15 +281,17 @@ class _Delivery:
         if not self.answered:
             return
         now = self.clock()
-        self.recorder.record(self.answered, now, self._window)
+        doubts = {plan.key: intent_of(plan, now) for plan, result in self.answered if result.uncertain}
+        for plan, _ in self.answered:
+            if (lingering := self.lingering.pop(plan.key, None)) is not None:
+                doubts.setdefault(plan.key, lingering)
+        self.recorder.record(self.answered, now, self._window, doubts)
         reached("deliver: outcomes recorded")
-        for plan, result in self.answered:
+        for plan, _ in self.answered:
             del self.in_flight[plan.key]
             self.busy.subtract(plan.identities())
-            if result.uncertain:
-                self.doubts[plan.key] = intent_of(plan, now)
-            else:
-                self.doubts.pop(plan.key, None)
+            self.doubts.pop(plan.key, None)
+        self.doubts |= doubts
         self.answered = []
 
     def _close(self, taken_up_to: int, up_to: int, stopped: StoppedProblem | None) -> set[str]:

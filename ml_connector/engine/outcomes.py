@@ -53,8 +53,13 @@ class Recorder:
             self.book.intend(connection, [intent_of(plan, now) for plan in sending], self.run_id)
             self.ledger.audit(self.target).append(connection, entries)
 
-    def record(self, answers: Sequence[tuple[Send, Result]], now: datetime, window: Window) -> None:
-        """Record what the target answered: states, audit and the end of the intents, in one transaction."""
+    def record(
+        self, answers: Sequence[tuple[Send, Result]], now: datetime, window: Window, doubts: Mapping[str, Intent]
+    ) -> None:
+        """Record what the target answered: states, audit and the end of the intents, in one transaction.
+
+        `doubts`: what of it may still take effect, by key; those intents stay, and are as old as it says.
+        """
         states, entries, displaced = [], [], []
         for plan, result in answers:
             state = self._answered_state(plan, result, window(plan), now)
@@ -65,7 +70,8 @@ class Recorder:
         with self.book.transaction() as connection:
             self.book.displace(connection, displaced)
             self.book.record(connection, states)
-            self.book.forget(connection, [result.key for _, result in answers if not result.uncertain])
+            self.book.forget(connection, [result.key for _, result in answers if result.key not in doubts])
+            self.book.doubt(connection, list(doubts.values()))
             self.book.wake(connection, _changed_claims([plan for plan, _ in answers]), now)
             self.ledger.audit(self.target).append(connection, entries)
 

@@ -95,11 +95,12 @@ def poll(
     if since is None and complete:
         vanished, note = _vanish(ledger, entity, reading_id, clock, brake)
         reached("poll: vanished records marked")
+    empty = _says_nothing(ledger, entity, reading_id, since, landing.rows)
     ended = clock()
     readings.finish(
         entity.name,
         reading_id,
-        covered_until=began if complete else None,
+        covered_until=began if complete and not empty else None,
         at=ended,
         rows=landing.rows,
         landed=landing.landed,
@@ -124,6 +125,14 @@ def poll(
     )
 
 
+def _says_nothing(ledger: Ledger, entity: Entity, reading_id: int, since: datetime | None, rows: int) -> bool:
+    """A first read without a single record is as likely a wrong answer as an empty company: the next is whole too."""
+    if since is not None or rows or entity.secondary:
+        return False
+    _, known = ledger.readings.missing(entity.name, reading_id)
+    return known == 0
+
+
 def _vanish(ledger: Ledger, entity: Entity, reading_id: int, clock: Clock, brake: float) -> tuple[int, str | None]:
     missing, total = ledger.readings.missing(entity.name, reading_id)
     if not missing:
@@ -131,7 +140,7 @@ def _vanish(ledger: Ledger, entity: Entity, reading_id: int, clock: Clock, brake
     if missing > brake * total:
         return 0, (
             f"The full read found {missing:,} of {total:,} known records no longer, more than {brake:.0%}: "
-            "none was marked as vanished. If they are really gone, raise vanish_brake and run a full read again."
+            "none was marked as vanished. If they are really gone, raise `brake` and run a full read again."
         )
     ledger.readings.vanish(entity.name, reading_id, clock())
     return missing, None
@@ -164,46 +173,52 @@ class _Landing:
 
     def _take(self, rows: Sequence[SourceRow]) -> None:
         known = self._ledger.readings.known(self._entity.name, {row.key for row in rows})
+        new: dict[str, SourceRow] = {}
         repeated = []
         for row in rows:
-            before = self._rows.get(row.key) or known.get(row.key)
+            before = new.get(row.key) or self._rows.get(row.key) or known.get(row.key)
             if before is None or _is_new(row, before):
-                self._add(row)
+                new[row.key] = row
             else:
                 repeated.append(row.key)
+        self._add(list(new.values()))
         self._ledger.readings.seen(self._entity.name, self._reading_id, repeated)
         if len(self._rows) >= FILE_ROWS:
             self.close()
 
-    def _add(self, row: SourceRow) -> None:
+    def _add(self, rows: Sequence[SourceRow]) -> None:
+        if not rows:
+            return
         if self._writer is None:
             self._files += 1
             self._path = f"{self._ledger.company}/{self._entity.name}/{self._reading_id:09d}-{self._files:04d}.parquet"
             self._writer = self._ledger.landings.writer(self._path).__enter__()
-        self._rows[row.key] = Landed(
-            key=row.key,
-            related=row.related,
-            changed_at=row.changed_at,
-            digest=row.digest,
-            position=self._writer.rows,
-            payload=row.payload if self._entity.secondary else None,
-        )
-        self._writer.add([row])
+        for position, row in enumerate(rows, self._writer.rows):
+            self._rows[row.key] = Landed(
+                key=row.key,
+                related=row.related,
+                changed_at=row.changed_at,
+                digest=row.digest,
+                position=position,
+                payload=row.payload if self._entity.secondary else None,
+            )
+        self._writer.add(rows)
 
     def close(self) -> None:
         if self._writer is None:
             return
-        self._writer.__exit__(None, None, None)
+        writer, self._writer = self._writer, None  # closed once, also when what follows breaks off
+        writer.__exit__(None, None, None)
         reached("poll: landing file complete")
         self._ledger.readings.land(
             self._entity.name, self._reading_id, self._path, list(self._rows.values()), self._clock()
         )
         reached("poll: landing known")
         self.landed += len(self._rows)
-        self._writer, self._rows = None, {}
+        self._rows = {}
 
 
-def _is_new(row: SourceRow, before: Known | Landed) -> bool:
+def _is_new(row: SourceRow, before: Known | Landed | SourceRow) -> bool:
     if isinstance(before, Known) and before.vanished:
         return True
     return row.digest != before.digest and row.changed_at > before.changed_at - STAMP_SLACK

@@ -158,7 +158,8 @@ class Result:
         status: HTTP status, where there was one.
         correlation_id: the vendor's request id.
         payload: the bytes that were sent, for the audit.
-        uncertain: the write may or may not have happened, or may still happen: its intent stays open.
+        uncertain: the write may or may not have happened, or an earlier try of it may still happen: its intent stays
+            open, so that a different one waits.
     """
 
     key: str

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 FORMAT = "%Y-%m-%d-%H:%M"
 
@@ -23,14 +24,14 @@ class Windows:
 
     start: datetime
     minutes: int
+    length: timedelta = field(init=False)
 
-    @property
-    def length(self) -> timedelta:
-        return timedelta(minutes=self.minutes)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "length", timedelta(minutes=self.minutes))
 
     def key(self, moment: datetime, now: datetime) -> str:
         """The window that a moment counts to."""
-        return self._begin(min(moment, now)).strftime(FORMAT)
+        return _key(self.start, self.length, max(0, (min(moment, now) - self.start) // self.length))
 
     def keys(self, first: str, last: str) -> Iterator[str]:
         """Every window from the first to the last, both included."""
@@ -39,8 +40,11 @@ class Windows:
             yield begin.strftime(FORMAT)
             begin += self.length
 
-    def _begin(self, moment: datetime) -> datetime:
-        return self.start + max(0, (moment - self.start) // self.length) * self.length
+
+@lru_cache(maxsize=1_000)
+def _key(start: datetime, length: timedelta, number: int) -> str:
+    """The window with this number; cached, because every record asks and few windows answer."""
+    return (start + number * length).strftime(FORMAT)
 
 
 def parse(key: str) -> datetime:

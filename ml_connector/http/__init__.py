@@ -12,7 +12,8 @@ pool.py      several calls at once over a lazy iterable
 
 from ml_connector.http.actions import Action, Decision, ErrorTable, Explanation, Rule, Shape, explain_problem
 from ml_connector.http.answer import Answer, to_json
-from ml_connector.http.client import ApiClient, Retries
+from ml_connector.http.attempts import Retries
+from ml_connector.http.client import ApiClient
 from ml_connector.http.errors import (
     BatchRefused,
     CallProblem,

@@ -22,6 +22,7 @@ class Answer:
         data: the body, parsed; None when it is empty or was asked for raw.
         correlation_id: the vendor's request id, where it sent one.
         date: the server's clock, aware UTC, where it said.
+        repeated: an earlier try of this write got no answer, and may have taken effect or may still do so.
     """
 
     status: int
@@ -30,6 +31,7 @@ class Answer:
     data: Any
     correlation_id: str | None
     date: datetime | None
+    repeated: bool = False
 
     def json(self) -> Any:
         """The body, parsed."""

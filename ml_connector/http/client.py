@@ -17,12 +17,11 @@ from typing import Any, Self, TypeVar
 
 import httpx
 import orjson
-import stamina
-from pydantic import BaseModel, ConfigDict, Field
 
 from ml_connector import __version__
 from ml_connector.http.actions import Action, Decision, ErrorTable
 from ml_connector.http.answer import Answer, to_json
+from ml_connector.http.attempts import IDEMPOTENT, Again, Call, Retries, repeating
 from ml_connector.http.clock import ClockDrift, now, parse_date
 from ml_connector.http.errors import (
     BatchRefused,
@@ -31,7 +30,6 @@ from ml_connector.http.errors import (
     RecordRefused,
     Stopped,
     TornAnswer,
-    Uncertain,
     stop,
 )
 from ml_connector.http.oauth import TOKEN_CALL, TokenUnavailable
@@ -40,60 +38,9 @@ from ml_connector.http.pace import Pace, TooLong
 T = TypeVar("T")
 
 USER_AGENT = f"ml-connector/{__version__}"
-SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-IDEMPOTENT = SAFE | {"PUT", "DELETE"}
 NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
+TORN = Decision(Action.RETRY, "malformed answer", "the answer is torn: its JSON cannot be read")
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
-
-
-class Retries(BaseModel):
-    """How often, and after what pauses, a call is repeated.
-
-    Attributes:
-        attempts: tries of one call that end in an outage, the first one included.
-        limits: times that one call may be turned away by a limit.
-        first_pause: seconds before the second try; doubles with each.
-        longest_pause: where the doubling ends.
-        jitter: up to so many seconds more, by chance.
-        outages: calls in a row that end in an outage, all their tries used up, before the system counts as down.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)  # it is also a block of settings
-
-    attempts: int = Field(5, ge=1)
-    limits: int = Field(20, ge=1)
-    first_pause: float = Field(0.5, ge=0)
-    longest_pause: float = Field(30.0, ge=0)
-    jitter: float = Field(0.5, ge=0)
-    outages: int = Field(5, ge=1)
-
-
-@dataclass(slots=True)
-class _Call:
-    """One call and what befell it so far."""
-
-    request: httpx.Request
-    repeatable: bool
-    allow: Collection[int] = ()
-    parse: Callable[[bytes], Any] | None = None
-    failures: int = 0
-    limits: int = 0
-    may_have_happened: bool = False
-
-    @property
-    def writes(self) -> bool:
-        return self.request.method not in SAFE
-
-
-class _Again(Exception):
-    """The call is to be repeated; `problem` is what it ends with when that was the last time."""
-
-    def __init__(self, call: _Call, problem: CallProblem, last: bool, at_once: bool = False) -> None:
-        super().__init__(str(problem))
-        self.call = call
-        self.problem = problem
-        self.last = last
-        self.at_once = at_once
 
 
 @dataclass(slots=True)
@@ -203,7 +150,8 @@ class ApiClient:
         given = ({} if json is None else {"Content-Type": "application/json"}) | dict(headers or {})
         request = self._build(method, path, params=params, content=body, headers=given)
         repeatable = request.method in IDEMPOTENT if idempotent is None else idempotent
-        return self._repeating(_Call(request, repeatable, allow, parse), self._once)
+        call = Call(request, repeatable, allow, parse)
+        return self._repeating(lambda: self._once(call))
 
     @contextmanager
     def stream(self, path: str, *, params: Mapping[str, Any] | None = None) -> Iterator[Iterator[bytes]]:
@@ -211,9 +159,9 @@ class ApiClient:
 
         Repeated until it begins to come; when it breaks off later, the chunks end with a `TornAnswer`.
         """
-        call = _Call(self._build("GET", path, params=params), repeatable=True)
+        call = Call(self._build("GET", path, params=params), repeatable=True)
         with ExitStack() as held:
-            response = self._repeating(call, lambda call: self._open(call, held))
+            response = self._repeating(lambda: self._open(call, held))
             yield self._chunks(response)
 
     def _build(self, method: str, path: str, **parts: Any) -> httpx.Request:
@@ -228,21 +176,11 @@ class ApiClient:
             with self._tally.lock:
                 self._tally.calls += 1
 
-    def _repeating(self, call: _Call, attempt: Callable[[_Call], T]) -> T:
-        retries = self.retries
+    def _repeating(self, attempt: Callable[[], T]) -> T:
         try:
-            for again in stamina.retry_context(
-                on=_wait,
-                attempts=None,
-                timeout=None,
-                wait_initial=retries.first_pause,
-                wait_max=retries.longest_pause,
-                wait_jitter=retries.jitter,
-            ):
-                with again:
-                    result = attempt(call)
-        except _Again as again_no_more:
-            raise self._given_up(again_no_more.problem) from None
+            result = repeating(self.retries, attempt)
+        except Again as last:
+            raise self._given_up(last.problem) from None
         self._works()
         return result
 
@@ -267,30 +205,31 @@ class ApiClient:
             problem.status,
         )
 
-    def _once(self, call: _Call) -> Answer:
+    def _once(self, call: Call) -> Answer:
         """One try."""
         with ExitStack() as held:
-            response = self._send(call, held, stream=False)
+            response, content = self._send(call, held, whole=True)
             data = None
-            if call.parse is not None and response.content:
+            if call.parse is not None and content:
                 try:
-                    data = call.parse(response.content)
+                    data = call.parse(content)
                 except ValueError:
                     if response.is_success:
-                        raise self._torn(call, response.status_code) from None
+                        raise call.failed(self.retries, TORN, response.status_code, torn=True) from None
             return Answer(
                 response.status_code,
                 response.headers,
-                response.content,
+                content,
                 data,
                 response.headers.get(self._request_id_header),
                 parse_date(response.headers.get("date")),
+                repeated=call.may_have_happened,
             )
 
-    def _open(self, call: _Call, held: ExitStack) -> httpx.Response:
+    def _open(self, call: Call, held: ExitStack) -> httpx.Response:
         """One try to open a stream; what it holds is released with `held`."""
         with ExitStack() as attempt:
-            response = self._send(call, attempt, stream=True)
+            response, _ = self._send(call, attempt, whole=False)
             held.enter_context(attempt.pop_all())
             return response
 
@@ -300,54 +239,54 @@ class ApiClient:
         except httpx.RequestError as error:
             raise TornAnswer(_outage(f"the answer broke off ({_words(error)})"), response.status_code) from None
 
-    def _send(self, call: _Call, held: ExitStack, *, stream: bool) -> httpx.Response:
-        """Send in turn, and return the answer if it can be used; else raise what the error table says."""
+    def _send(self, call: Call, held: ExitStack, *, whole: bool) -> tuple[httpx.Response, bytes]:
+        """Send in turn, and return the answer if it can be used; else raise what the error table says.
+
+        The body is read here, and not by httpx, whose responses are in a reference cycle: a page would stay in memory
+        until the garbage collector comes by. It is empty if it is to be streamed and the call worked.
+        """
         try:
             held.enter_context(self.pace.turn())
         except TooLong as wait:
             raise self._quota(wait) from None
         started = time.monotonic()
         try:
-            response = self._http.send(call.request, stream=stream)
+            response = self._http.send(call.request, stream=True)
             held.callback(response.close)
-            if stream and not response.is_success:
-                response.read()
+            body = b"".join(response.iter_bytes()) if whole or not response.is_success else b""
         except TokenUnavailable as error:
-            raise self._again(call, _outage(str(error)), sent=False) from None
+            raise call.failed(self.retries, _outage(str(error)), sent=False) from None
         except httpx.RequestError as error:
             raise self._broken(call, error) from None
         self.pace.heed(response.headers)
-        body = b"" if stream and response.is_success else response.content
         decision = self.errors.decide(response.status_code, response.headers, body)
         if decision.action is not Action.RETRY_AFTER:
             self.pace.got_through()
         if decision.action is not Action.OK and response.status_code not in call.allow:
             raise self._refusal(call, response, decision, started)
-        return response
+        return response, body
 
-    def _broken(self, call: _Call, error: httpx.RequestError) -> Exception:
+    def _broken(self, call: Call, error: httpx.RequestError) -> Exception:
         """No answer, or half of one."""
         of_the_api = TOKEN_CALL not in error.request.extensions
         what = "" if of_the_api else "the token endpoint: "
-        return self._again(
-            call,
+        return call.failed(
+            self.retries,
             _outage(f"{what}{_words(error)}"),
             sent=of_the_api and not isinstance(error, NOT_SENT),
             torn=isinstance(error, httpx.ReadError | httpx.RemoteProtocolError | httpx.DecodingError),
         )
 
-    def _refusal(self, call: _Call, response: httpx.Response, decision: Decision, started: float) -> Exception:
+    def _refusal(self, call: Call, response: httpx.Response, decision: Decision, started: float) -> Exception:
         status, correlation_id = response.status_code, response.headers.get(self._request_id_header)
         if decision.action not in (Action.RETRY, Action.RETRY_AFTER):
             self._works()
         match decision.action:
             case Action.RETRY:
-                return self._again(call, decision, status, correlation_id)
+                return call.failed(self.retries, decision, status, correlation_id)
             case Action.RETRY_AFTER:
                 self.pace.brake(response.headers, started)
-                call.limits += 1
-                problem = RecordFailed(decision, status, correlation_id)
-                return _Again(call, problem, last=call.limits >= self.retries.limits, at_once=True)
+                return call.turned_away(self.retries, decision, status, correlation_id)
             case Action.REFRESH_TOKEN | Action.STOP:
                 return Stopped(self.name, decision, status)
             case Action.BISECT:
@@ -356,31 +295,6 @@ class ApiClient:
                 return RecordRefused(decision, status, correlation_id)
             case _:
                 return RecordFailed(decision, status, correlation_id)
-
-    def _torn(self, call: _Call, status: int) -> Exception:
-        decision = Decision(Action.RETRY, "malformed answer", "the answer is torn: its JSON cannot be read")
-        return self._again(call, decision, status, torn=True)
-
-    def _again(
-        self,
-        call: _Call,
-        decision: Decision,
-        status: int | None = None,
-        correlation_id: str | None = None,
-        *,
-        sent: bool = True,
-        torn: bool = False,
-    ) -> Exception:
-        """Repeat the call after an outage, if it may be repeated; a write that was sent is in doubt from then on."""
-        call.failures += 1
-        call.may_have_happened |= sent and call.writes
-        problem: CallProblem
-        if call.may_have_happened:
-            problem = Uncertain(decision, status, correlation_id)
-        else:
-            problem = (TornAnswer if torn else RecordFailed)(decision, status, correlation_id)
-        last = call.failures >= self.retries.attempts or (call.may_have_happened and not call.repeatable)
-        return _Again(call, problem, last)
 
     def _quota(self, wait: TooLong) -> Stopped:
         minutes = max(round(wait.seconds / 60), 1)
@@ -396,13 +310,6 @@ class ApiClient:
 def _certificates(trust_env: bool) -> SSLContext:
     """Whom to trust; shared by all clients, because reading it takes longer than a call."""
     return httpx.create_ssl_context(trust_env=trust_env)
-
-
-def _wait(error: Exception) -> bool | float:
-    """For stamina: whether to go on, or the pause in seconds."""
-    if not isinstance(error, _Again) or error.last:
-        return False
-    return 0.0 if error.at_once else True
 
 
 def _outage(reason: str) -> Decision:

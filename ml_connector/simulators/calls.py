@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter, deque
 from dataclasses import dataclass, field
 from email.utils import format_datetime
@@ -19,16 +20,20 @@ LOG_LENGTH = 2000
 
 @dataclass
 class CallLog:
-    """What was called. A call that was cut without an answer has the status None."""
+    """What was called. A call that was cut without an answer has the status None.
+
+    `busy_seconds` is the time that calls were under way, added up: two at once for a second are two seconds.
+    """
 
     total: int = 0
     in_flight: int = 0
     max_concurrent: int = 0
+    busy_seconds: float = 0.0
     by_route: Counter[str] = field(default_factory=Counter)
     log: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=LOG_LENGTH))
 
     def clear(self) -> None:
-        self.total, self.max_concurrent = 0, self.in_flight
+        self.total, self.max_concurrent, self.busy_seconds = 0, self.in_flight, 0.0
         self.by_route.clear()
         self.log.clear()
 
@@ -37,6 +42,7 @@ class CallLog:
             "total": self.total,
             "by_route": dict(self.by_route),
             "max_concurrent": self.max_concurrent,
+            "busy_seconds": self.busy_seconds,
             "log": list(self.log),
         }
 
@@ -75,12 +81,14 @@ class Calls:
         calls.log.append(entry)
         calls.in_flight += 1
         calls.max_concurrent = max(calls.max_concurrent, calls.in_flight)
+        began = time.monotonic()
         try:
             if self.settings.latency_seconds:
                 await asyncio.sleep(self.settings.latency_seconds)
             await self.app(scope, receive, send_dated)
         finally:
             calls.in_flight -= 1
+            calls.busy_seconds += time.monotonic() - began
 
 
 def _route(scope: Scope) -> str:

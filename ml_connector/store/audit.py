@@ -125,6 +125,7 @@ COVERED = tuple(
     )
 )
 NAMES = tuple(column.name for column in COVERED)
+WRITTEN = (*NAMES, "company", "target", "payload", "hash")
 
 
 class AuditLog:
@@ -148,12 +149,8 @@ class AuditLog:
         for number, entry in enumerate(entries, number + 1):  # noqa: B020
             covered = _covered(number, entry)
             previous = _link(previous, covered)
-            row = dict(zip(NAMES, covered, strict=True))
-            row["company"] = self._company
-            row["target"] = self._target
-            row["payload"] = None if entry.payload is None else self._vault.seal(entry.payload, self._context(number))
-            row["hash"] = previous
-            rows.append(row)
+            payload = None if entry.payload is None else self._vault.seal(entry.payload, self._context(number))
+            rows.append(dict(zip(WRITTEN, (*covered, self._company, self._target, payload, previous), strict=True)))
         self._database.insert(connection, audit, rows)
 
     def last_hash(self) -> str | None:
@@ -251,7 +248,7 @@ def _covered(number: int, entry: Entry) -> tuple[Any, ...]:
     """The values of `COVERED`, as the database gives them back."""
     return (
         number,
-        entry.at.astimezone(UTC),
+        entry.at if entry.at.tzinfo is UTC else entry.at.astimezone(UTC),
         entry.run_id,
         entry.window,
         entry.direction,
@@ -265,16 +262,14 @@ def _covered(number: int, entry: Entry) -> tuple[Any, ...]:
         _storable(entry.vendor_code),
         _storable(entry.message),
         _storable(entry.correlation_id, CORRELATION_LENGTH),
-        orjson.dumps(entry.facts, option=orjson.OPT_SORT_KEYS).decode(),
+        orjson.dumps(entry.facts, option=orjson.OPT_SORT_KEYS).decode() if entry.facts else "{}",
         None if entry.payload is None else sha256(entry.payload).digest(),
     )
 
 
 def _link(previous: bytes, covered: Sequence[Any]) -> bytes:
     """The hash of a row: SHA-256 over the previous one and a JSON list of the covered values (moments as ISO text)."""
-    payload_hash = covered[-1]
-    text = orjson.dumps([*covered[:-1], None if payload_hash is None else payload_hash.hex()])
-    return sha256(previous + text).digest()
+    return sha256(previous + orjson.dumps(tuple(covered), default=bytes.hex)).digest()
 
 
 def _storable(words: str | None, length: int | None = None) -> str | None:

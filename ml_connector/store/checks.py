@@ -130,10 +130,13 @@ def resubscribed(connection: Connection, company: str, target: str, flow: str) -
     called unsubscribed or cleaned, and whom our own write created anew on the list (somebody who came back by
     themselves was not created by our write).
     """
+    facts = audit.c.facts  # compact JSON, as the audit writes it
+    asked = _audited(company, target, flow).where(
+        facts.like('%"sent_status":"%'), facts.not_like(f'%"sent_status":"{UNSUBSCRIBED}"%')
+    )
     breaches = [
-        Breach(row.key, row.at, row.run_id, f"sent the status {sent}")
-        for row in connection.execute(_audited(company, target, flow).where(audit.c.facts.like('%"sent_status"%')))
-        if (sent := _facts(row).get("sent_status")) not in (None, UNSUBSCRIBED)
+        Breach(row.key, row.at, row.run_id, f"sent the status {_facts(row)['sent_status']}")
+        for row in connection.execute(asked)
     ]
     for identity in (audit.c.target_id, audit.c.key):
         breaches += _returned(connection, company, target, flow, identity)
@@ -146,7 +149,10 @@ def _returned(
     """Those who had said no and were created on the list by a later write, followed by record or by address."""
     said_no = (
         select(identity)
-        .where(*_of(audit, company, target, flow), or_(*(audit.c.facts.like(f'%"{status}"%') for status in SAID_NO)))
+        .where(
+            *_of(audit, company, target, flow),
+            or_(*(audit.c.facts.like(f'%"status":"{status}"%') for status in SAID_NO)),
+        )
         .distinct()
     )
     query = _audited(company, target, flow).add_columns(identity.label("identity")).where(identity.in_(said_no))

@@ -11,14 +11,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, delete, exists, func, literal, or_, select, union_all, update
+from sqlalchemy import Row, Select, and_, bindparam, delete, exists, func, literal, or_, select, union_all, update
 from sqlalchemy.engine import Connection
 
+from ml_connector.store.among import among
 from ml_connector.store.database import Database
 from ml_connector.store.landing import Landings
-from ml_connector.store.tables import delivery, flow_state, intent, landing, record_state, source_row
+from ml_connector.store.tables import OTHER_LINK, delivery, flow_state, intent, landing, record_state, source_row
 
 CHUNK = 1_000
 
@@ -183,7 +185,7 @@ class Deliveries:
     def newest(self, entities: Iterable[str]) -> int:
         """The seq of the newest version of these entities; 0 where nothing has landed."""
         query = select(func.coalesce(func.max(source_row.c.seq), 0)).where(
-            source_row.c.company == self._company, source_row.c.entity.in_(list(entities))
+            source_row.c.company == self._company, among(source_row.c.entity, entities)
         )
         with self._database.connect() as connection:
             return int(connection.execute(query).scalar_one())
@@ -248,7 +250,7 @@ class Deliveries:
     def named(self, keys: Sequence[str]) -> Iterator[list[Version]]:
         """Exactly these records, as far as they are known."""
         for begin in range(0, len(keys), CHUNK):
-            query = self._select(source_row.c.changed_at).where(source_row.c.key.in_(keys[begin : begin + CHUNK]))
+            query = self._select(source_row.c.changed_at).where(among(source_row.c.key, keys[begin : begin + CHUNK]))
             chunk = self._versions(query)
             if chunk:
                 yield sorted(chunk, key=lambda version: (-version.landing_id, version.position))
@@ -362,7 +364,7 @@ class Deliveries:
     # --- what became of it ---------------------------------------------------------------------------------------
 
     def states(self, keys: Sequence[str]) -> dict[str, State]:
-        query = select(*_STATE).where(self._mine(record_state), record_state.c.key.in_(list(keys)))
+        query = select(*_STATE).where(self._mine(record_state), among(record_state.c.key, keys))
         with self._database.connect() as connection:
             return {row[0]: _state(row) for row in connection.execute(query)}
 
@@ -375,12 +377,14 @@ class Deliveries:
             record_state.c.stance,
             record_state.c.target_id,
             record_state.c.facts,
-        ).where(self._mine(record_state), or_(record_state.c.claim.in_(wanted), record_state.c.target_id.in_(wanted)))
+        ).where(self._mine(record_state))
+        wanting = recorded.where(among(record_state.c.claim, wanted))
+        holding = recorded.where(among(record_state.c.target_id, wanted), OTHER_LINK)
         on_their_way = select(intent.c.key, intent.c.claim, intent.c.stance, literal(None), literal("{}")).where(
-            self._mine(intent), intent.c.claim.in_(wanted)
+            self._mine(intent), among(intent.c.claim, wanted)
         )
         with self._database.connect() as connection:
-            rows = [*connection.execute(recorded), *connection.execute(on_their_way)]
+            rows = [*chain.from_iterable(connection.execute(query) for query in (wanting, holding, on_their_way))]
         return [Claimant(row[0], row[1], row[2] or "firm", row[3], json.loads(row[4])) for row in rows]
 
     def intents(self) -> list[Intent]:
@@ -408,17 +412,28 @@ class Deliveries:
         ]
         self._database.upsert(connection, intent, rows)
 
+    def doubt(self, connection: Connection, intents: Sequence[Intent]) -> None:
+        """Note since when these may still take effect; the batch that carries one stays known."""
+        if not intents:
+            return
+        change = (
+            update(intent)
+            .where(self._mine(intent), intent.c.key == bindparam("doubted"))
+            .values(started_at=bindparam("since"))
+        )
+        connection.execute(change, [{"doubted": one.key, "since": one.started_at} for one in intents])
+
     def remember(self, keys: Sequence[str], reference: str) -> None:
         """Note the batch that carries these changes."""
         with self._database.begin() as connection:
             connection.execute(
-                update(intent).where(self._mine(intent), intent.c.key.in_(list(keys))).values(reference=reference)
+                update(intent).where(self._mine(intent), among(intent.c.key, keys)).values(reference=reference)
             )
 
     def forget(self, connection: Connection, keys: Sequence[str]) -> None:
         """The outcomes of these intents are recorded, or known never to come."""
         if keys:
-            connection.execute(delete(intent).where(self._mine(intent), intent.c.key.in_(list(keys))))
+            connection.execute(delete(intent).where(self._mine(intent), among(intent.c.key, keys)))
 
     def record(self, connection: Connection, states: Sequence[Mapping[str, Any]]) -> None:
         """Save states; each row has every column of `record_state` but company, target and flow."""
@@ -434,12 +449,14 @@ class Deliveries:
         if not changed:
             return
         query = select(record_state.c.key, record_state.c.claim).where(
-            self._mine(record_state), record_state.c.claim.in_(list(changed))
+            self._mine(record_state), among(record_state.c.claim, changed)
         )
         others = [key for key, claim in connection.execute(query) if changed[claim] != key]
         if others:
             connection.execute(
-                update(record_state).where(self._mine(record_state), record_state.c.key.in_(others)).values(due_at=now)
+                update(record_state)
+                .where(self._mine(record_state), among(record_state.c.key, others))
+                .values(due_at=now)
             )
 
     def displace(self, connection: Connection, keys: Sequence[str]) -> None:
@@ -447,7 +464,7 @@ class Deliveries:
         if keys:
             connection.execute(
                 update(record_state)
-                .where(self._mine(record_state), record_state.c.key.in_(list(keys)))
+                .where(self._mine(record_state), among(record_state.c.key, keys))
                 .values(target_id=None, digest=None)
             )
 

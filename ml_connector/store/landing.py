@@ -282,5 +282,5 @@ def _damaged(path: Path, error: Exception) -> Problem:
     return Problem(
         f"The landing {path} {'is missing' if missing else f'cannot be read: {error}'}.",
         "The records whose newest version lies in it cannot be mapped. Nothing was changed.",
-        "Restore the landings folder from a backup, or read the source as a whole again: `ml-connector sync --full`.",
+        "Restore the landings folder from the backup that belongs to this database.",
     )

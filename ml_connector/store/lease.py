@@ -143,7 +143,7 @@ class _FileLock:
 
     def acquire(self) -> bool:
         # `held` of another process takes the lock for a moment: a single try could mistake it for a run.
-        return self._try(timeout=0.1)
+        return self._try(timeout=0.5)
 
     def confirm(self) -> bool:
         return True
@@ -180,21 +180,26 @@ class _AdvisoryLock:
         self._engine = database.engine
         self._key = int.from_bytes(blake2b(name.encode(), digest_size=8).digest(), "big", signed=True)
         self._session: Connection | None = None
+        self._ours = False
 
     def acquire(self) -> bool:
         self._session = self._session or self._connect()
-        return bool(self._session.scalar(select(func.pg_try_advisory_lock(self._key))))
+        self._ours = bool(self._session.scalar(select(func.pg_try_advisory_lock(self._key))))
+        return self._ours
 
     def confirm(self) -> bool:
-        if self._session is not None:
-            try:
+        try:
+            if self._ours and self._session is not None:
                 self._session.execute(select(1))
                 return True
-            except SQLAlchemyError:
-                self._close()
+        except SQLAlchemyError:
+            self._close()
         return self.acquire()
 
     def release(self) -> None:
+        with suppress(SQLAlchemyError):  # a session that is gone has freed the lock
+            if self._ours and self._session is not None:
+                self._session.execute(select(func.pg_advisory_unlock(self._key)))
         self._close()
 
     def held(self) -> bool:
@@ -216,7 +221,7 @@ class _AdvisoryLock:
         return session
 
     def _close(self) -> None:
-        session, self._session = self._session, None
+        session, self._session, self._ours = self._session, None, False
         if session is not None:
             with suppress(SQLAlchemyError):
                 session.close()

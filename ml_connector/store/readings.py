@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import and_, func, select, update
 
+from ml_connector.store.among import among
 from ml_connector.store.database import Database
 from ml_connector.store.tables import entity_state, landing, reading, source_row
 from ml_connector.store.vault import Vault
@@ -86,7 +87,7 @@ class Readings:
         """What is known of these keys."""
         query = select(
             source_row.c.key, source_row.c.digest, source_row.c.changed_at, source_row.c.vanished_at.is_not(None)
-        ).where(self._of(entity), source_row.c.key.in_(list(keys)))
+        ).where(self._of(entity), among(source_row.c.key, keys))
         with self._database.connect() as connection:
             return {row[0]: Known(row[1], row[2], bool(row[3])) for row in connection.execute(query)}
 
@@ -96,7 +97,7 @@ class Readings:
             return
         with self._database.begin() as connection:
             connection.execute(
-                update(source_row).where(self._of(entity), source_row.c.key.in_(list(keys))).values(seen_by=reading_id)
+                update(source_row).where(self._of(entity), among(source_row.c.key, keys)).values(seen_by=reading_id)
             )
 
     def land(self, entity: str, reading_id: int, path: str, rows: Sequence[Landed], at: datetime) -> int:
@@ -187,7 +188,7 @@ class Readings:
         """The rows of a secondary entity that belong to these records, each record's in the order of their keys."""
         query = (
             select(source_row.c.related, source_row.c.key, source_row.c.body)
-            .where(self._of(entity), source_row.c.related.in_(list(related)), source_row.c.vanished_at.is_(None))
+            .where(self._of(entity), among(source_row.c.related, related), source_row.c.vanished_at.is_(None))
             .order_by(source_row.c.related, source_row.c.key)
         )
         found: dict[str, list[bytes]] = {}

@@ -68,3 +68,10 @@ def instance() -> Iterator[dg.DagsterInstance]:
     """A Dagster that is gone after the test."""
     with dg.DagsterInstance.ephemeral() as instance:
         yield instance
+
+
+@pytest.fixture
+def own(place: Place) -> Iterator[dg.DagsterInstance]:
+    """The home's own Dagster, as other processes see it."""
+    with place.instance() as instance:
+        yield instance

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -12,19 +12,25 @@ from typing import Any
 import dagster as dg
 import httpx
 import yaml
+from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluation
 
 from ml_connector.accounts import connect_target
 from ml_connector.config import Company, Config, Target
 from ml_connector.defs.build import build_definitions
-from ml_connector.defs.names import deliver_job, poll_job, range_tags
+from ml_connector.defs.names import check_job, deliver_job, poll_job, range_tags
 from ml_connector.defs.windows import partitions
-from ml_connector.home import Home
+from ml_connector.defs.work import Work, to_deliver
+from ml_connector.home import Home, OpenHome
+from ml_connector.simulators.mailchimp.addresses import subscriber_hash
 from ml_connector.simulators.server import Served
 
 PROJECT = Path(__file__).parents[2]
 MEMBERS = dg.AssetKey(["nordic", "mailchimp", "members"])
 CUSTOMERS = dg.AssetKey(["nordic", "visma", "customers"])
 CREDENTIALS = {"client_id": "isv_demo", "client_secret": "demo-secret"}
+
+HTTP = httpx.Client(timeout=20, verify=False, trust_env=False)  # no certificates: loopback only
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
 @dataclass
@@ -37,10 +43,16 @@ class Place:
 
     # --- the configuration ---------------------------------------------------------------------------------------
 
-    def configure(self, *, visma: Mapping[str, Any] | None = None, mailchimp: Mapping[str, Any] | None = None) -> None:
+    def configure(
+        self,
+        *,
+        window: str = "1h",
+        visma: Mapping[str, Any] | None = None,
+        mailchimp: Mapping[str, Any] | None = None,
+    ) -> None:
         """Write connections.yaml; further settings of the two systems go over the usual ones.
 
-        Windows begin yesterday.
+        Windows begin yesterday. Each costs a lasting Dagster some events; a day at a time keeps these few.
         """
         start = datetime.now(UTC).date() - timedelta(days=1)
         source = {
@@ -58,6 +70,7 @@ class Place:
         company = {
             "timezone": "Europe/Oslo",
             "start": start,
+            "window": window,
             "visma": source | dict(visma or {}),
             "targets": {"mailchimp": target | dict(mailchimp or {})},
         }
@@ -92,7 +105,7 @@ class Place:
 
     def ask(self, system: str, method: str, call: str, body: Any = None) -> Any:
         url = f"{getattr(self, system).url}/_simulator/{call}"
-        return httpx.request(method, url, json=body, timeout=20).raise_for_status().json()
+        return HTTP.request(method, url, json=body).raise_for_status().json()
 
     def settings(self, system: str) -> dict[str, Any]:
         found: dict[str, Any] = self.ask(system, "GET", "settings")
@@ -122,6 +135,11 @@ class Place:
         customers = self.ask("visma", "GET", "state?count=1000")["customers"]["rows"]
         return [one["number"] for one in customers if one["status"] == "Active" and one["mainContact"]["email"]]
 
+    def members_of(self, numbers: Iterable[str]) -> set[str]:
+        """The hashes of the members that these customers are."""
+        customers = {one["number"]: one for one in self.ask("visma", "GET", "state?count=1000")["customers"]["rows"]}
+        return {subscriber_hash(customers[number]["mainContact"]["email"]) for number in numbers}
+
     # --- Dagster -------------------------------------------------------------------------------------------------
 
     @contextmanager
@@ -147,10 +165,10 @@ class Place:
         self, instance: dg.DagsterInstance, job: str, span: tuple[str, str] | None = None, **config: Any
     ) -> dg.ExecuteInProcessResult:
         """Run a job as a schedule or a sensor would, over a range of windows (by default the open one)."""
-        first, last = span or (self.windows(0)[0],) * 2
         found = self.definitions().resolve_job_def(job)
+        tags = range_tags(*(span or (self.windows(0)[0],) * 2)) if job != check_job(self.target) else {}
         return found.execute_in_process(
-            instance=instance, tags=dict(range_tags(first, last)), run_config=config or None, raise_on_error=False
+            instance=instance, tags=dict(tags), run_config={**QUIET, **config}, raise_on_error=False
         )
 
     def poll(self, instance: dg.DagsterInstance) -> dg.ExecuteInProcessResult:
@@ -160,6 +178,14 @@ class Place:
         self, instance: dg.DagsterInstance, span: tuple[str, str] | None = None, **config: Any
     ) -> dg.ExecuteInProcessResult:
         return self.run(instance, deliver_job(self.target), span, **config)
+
+    def work(self, home: OpenHome, instance: dg.DagsterInstance) -> Work:
+        """What a delivery would do now."""
+        return to_deliver(home, instance, self.company, self.target, self.now())
+
+    def check(self, instance: dg.DagsterInstance) -> Sequence[AssetCheckEvaluation]:
+        """What the target's checks find."""
+        return self.run(instance, check_job(self.target)).get_asset_check_evaluations()
 
     def statuses(self, instance: dg.DagsterInstance, windows: list[str]) -> list[str | None]:
         """What Dagster shows for these windows of the members."""

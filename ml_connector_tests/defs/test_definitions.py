@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 import pytest
+import yaml
 
 from ml_connector.defs.build import build_definitions, configured
 from ml_connector.defs.windows import partitions
@@ -53,7 +54,7 @@ def test_definitions_can_be_loaded_and_run(place: Place) -> None:
     assert all(one.description for one in (*repository.schedule_defs, *repository.sensor_defs))
     checks = {key.name for key in repository.asset_graph.asset_check_keys if key.asset_key == MEMBERS}
     assert checks == {"every_record_delivered", "outcomes_add_up", "no_one_resubscribed"}
-    assert repository.asset_graph.get(MEMBERS).pools == {"nordic/mailchimp"}
+    assert definitions.resolve_implicit_global_asset_job_def().executor_def.name == "in_process"
 
 
 def test_a_target_shows_its_field_mapping_as_a_table(place: Place) -> None:
@@ -63,6 +64,17 @@ def test_a_target_shows_its_field_mapping_as_a_table(place: Place) -> None:
     assert "| CITY2 | number |" in description
     assert "| --- | --- |" in description
     assert "ml-connector record nordic KEY" in description
+
+
+def test_companies_stand_side_by_side(place: Place) -> None:
+    """Two companies with the same systems share nothing: names, groups, resources and pools are their own."""
+    document = yaml.safe_load(place.home.config_path.read_text())
+    document["companies"]["fjord"] = document["companies"]["nordic"]
+    place.write(document)
+    definitions = place.definitions()
+    dg.Definitions.validate_loadable(definitions)
+    assert {spec.group_name for spec in definitions.resolve_all_asset_specs()} == {"nordic", "fjord"}
+    assert len(definitions.get_repository_def().get_top_level_resources()) == 4
 
 
 def test_a_broken_company_is_shown_and_the_others_work(place: Place) -> None:

@@ -147,4 +147,5 @@ def test_a_poll_and_a_delivery_log_no_warning(
     with caplog.at_level(logging.WARNING):
         assert place.poll(instance).success
         assert place.deliver(instance).success
-    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING] == []
+    ours = [record for record in caplog.records if not record.name.startswith("uvicorn")]  # the stand-in servers' own
+    assert [record.getMessage() for record in ours if record.levelno >= logging.WARNING] == []

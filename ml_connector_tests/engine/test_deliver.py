@@ -10,7 +10,7 @@ from ml_connector.engine.records import Operation
 from ml_connector.engine.tally import Tally
 from ml_connector.store.tables import landing, reading
 from ml_connector_tests.engine.conftest import Sync
-from ml_connector_tests.engine.world import CONTACTS
+from ml_connector_tests.engine.world import CONTACTS, START
 
 
 def counts(tally: Tally) -> dict[str, int]:
@@ -230,6 +230,14 @@ def test_a_scan_that_never_comes_to_rest_is_not_believed(sync: Sync) -> None:
     assert len(sync.account.members) == 9
 
 
+def test_an_empty_first_read_is_not_taken_for_the_whole(sync: Sync) -> None:
+    """An empty answer to the very first read covers nothing: what was there all along comes with the next one."""
+    sync.sync()
+    sync.world.rows["world.customers"]["1"] = ({"number": "1", "email": "1@x.no"}, START - timedelta(days=900))
+    sync.clock.forward(hours=5)
+    assert counts(sync.sync().total) == {"read": 1, "created": 1}
+
+
 def test_two_customers_with_one_address_the_lowest_number_owns(sync: Sync) -> None:
     """failures.md 10: one write per member; the others say who owns it; numbers compare by value."""
     for number in ("10001", "9999", "10000"):
@@ -312,6 +320,19 @@ def test_an_unanswered_write_is_not_overtaken(sync: Sync) -> None:
     sync.clock.forward(minutes=10)
     sync.account.catch_up()
     sync.sync()
+    assert sync.account.members["a@x.no"].body["NAME"] == "1 new"
+
+
+def test_a_repeated_write_is_not_overtaken_by_its_first_try(sync: Sync) -> None:
+    """The second try was answered, the first one may still take effect: a newer version waits for that."""
+    sync.world.put("1", name="old", email="a@x.no")
+    sync.account.faults = ["twice"]
+    assert counts(sync.sync().total) == {"read": 1, "created": 1}
+    sync.world.put("1", name="new")
+    assert counts(sync.sync().total) == {"read": 1, "failed": 1}
+    sync.clock.forward(minutes=10)
+    sync.sync()
+    sync.account.catch_up()
     assert sync.account.members["a@x.no"].body["NAME"] == "1 new"
 
 

@@ -56,7 +56,8 @@ step = st.one_of(
     st.tuples(st.just("read"), st.booleans()),
     st.tuples(st.just("broken read"), st.integers(0, 2)),
     st.tuples(
-        st.just("deliver"), st.lists(st.sampled_from(("ok", "reject", "fail", "lost", "late", "stop")), max_size=4)
+        st.just("deliver"),
+        st.lists(st.sampled_from(("ok", "reject", "fail", "lost", "late", "twice", "stop")), max_size=4),
     ),
     st.tuples(st.just("die"), st.sampled_from(CHECKPOINTS), st.integers(1, 4)),
     st.tuples(st.just("replay"), st.lists(st.sampled_from(NUMBERS), max_size=2)),

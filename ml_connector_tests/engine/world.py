@@ -7,7 +7,7 @@ real systems are tried against the simulators elsewhere.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from itertools import islice
@@ -151,7 +151,8 @@ class Account:
     """The target: members by address, with the ways in which a write can go wrong.
 
     `faults` is consumed by one entry per write: `ok`, `reject`, `fail`, `lost` (it took effect, nobody answered),
-    `late` (it takes effect a minute later), `stop` (the target is down from here on for this delivery).
+    `late` (it takes effect a minute later), `twice` (at once, and again a minute later), `stop` (the target is down
+    from here on for this delivery).
     """
 
     clock: Clock
@@ -206,6 +207,9 @@ class Account:
             case "late":
                 self.pending.append((self.clock.now + timedelta(minutes=1), change))
                 return Result(change.key, Outcome.FAILED, kind="in doubt", reason="No answer.", uncertain=True)
+            case "twice":
+                self.pending.append((self.clock.now + timedelta(minutes=1), change))
+                return replace(self._apply(change), uncertain=True)
             case "stop":
                 raise stopped()
         return self._apply(change)

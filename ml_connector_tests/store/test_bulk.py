@@ -155,6 +155,6 @@ def test_a_number_is_never_given_twice(database: Database, table: Any) -> None:
     numbers = []
     for _ in range(2):
         with database.begin() as connection:
-            numbers.append(connection.execute(table.insert().values(rows[table.name])).inserted_primary_key[0])
+            numbers.append(connection.scalar(table.insert().values(rows[table.name]).returning(table.c.id)))
             connection.execute(table.delete())
     assert numbers[1] > numbers[0]

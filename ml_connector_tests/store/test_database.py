@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import stat
+import tempfile
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -220,15 +222,22 @@ def test_a_file_that_is_no_database(tmp_path: Path) -> None:
     assert path.read_bytes() == before
 
 
+@pytest.fixture
+def world_readable() -> Iterator[Path]:
+    """A folder that other users reach; those of pytest are closed to them."""
+    folder = Path(tempfile.mkdtemp(prefix="mlc-"))
+    yield folder
+    folder.chmod(0o755)
+    shutil.rmtree(folder)
+
+
 @pytest.mark.parametrize("kept", ["folder", "file"])
-def test_no_permission(tmp_path: Path, kept: str) -> None:
+def test_no_permission(world_readable: Path, kept: str) -> None:
     """A home or a database file of another user is refused with its name."""
-    path = tmp_path / "ledger.db"
+    path = world_readable / "ledger.db"
     Database.open(f"sqlite:///{path}").close()
-    for parent in (tmp_path, *tmp_path.parents[:2]):
-        parent.chmod(0o755)
     path.chmod(0o666 if kept == "folder" else 0o444)
-    tmp_path.chmod(0o555 if kept == "folder" else 0o777)
+    world_readable.chmod(0o555 if kept == "folder" else 0o777)
     as_root = os.geteuid() == 0
     if as_root:
         os.seteuid(65_534)  # nobody: root may do everything
@@ -238,7 +247,7 @@ def test_no_permission(tmp_path: Path, kept: str) -> None:
         if as_root:
             os.seteuid(0)
     assert "No permission" in problem.what
-    assert str(tmp_path if kept == "folder" else path) in problem.what
+    assert str(world_readable if kept == "folder" else path) in problem.what
 
 
 def test_a_user_without_the_right_to_create_tables(new_postgres: Callable[..., str]) -> None:

@@ -22,12 +22,14 @@ from ml_connector.http import Action, Answer, CallProblem, Decision, Uncertain, 
 from ml_connector.systems.mailchimp.client import SLACK, MailchimpClient
 from ml_connector.systems.mailchimp.errors import ERRORS, NAME, UNREADABLE
 from ml_connector.systems.mailchimp.exchange import (
+    ABSENT,
+    ARCHIVES,
     GONE,
+    TAGGED,
     Kind,
     Reply,
     Step,
     is_member,
-    kind_of,
     moment,
     tag_given,
     tag_wanted,
@@ -61,9 +63,9 @@ class OperationId:
     record: str
 
     @classmethod
-    def of(cls, change: Change, audience: str) -> OperationId:
-        followed = tag_wanted(change) != tag_given(change, audience)
-        return cls(kind_of(change), followed, hashed(change.key))
+    def of(cls, change: Change, kind: Kind, audience: str) -> OperationId:
+        followed = kind in TAGGED and tag_wanted(change) != tag_given(change, audience)
+        return cls(kind, followed, hashed(change.key))
 
     @classmethod
     def parse(cls, text: str) -> OperationId | None:
@@ -147,15 +149,12 @@ class Batch:
                 continue
         raise ResultsUnreadable
 
-    def settle(self, result: Mapping[str, Any], absent: bool) -> Reply | Decision:
-        """What one operation's result says: a reply that settles its call, or else what is to be done about it.
-
-        `absent` tells whether the call may find nobody.
-        """
+    def settle(self, result: Mapping[str, Any], kind: Kind) -> Reply | Decision:
+        """What one operation's result says: a reply that settles its call, or else what is to be done about it."""
         status, response = result.get("status_code"), result.get("response")
         if not isinstance(status, int) or not isinstance(response, str):
             return UNREADABLE
-        if status == 204 or (status in GONE and absent):
+        if (status == 204 and kind in ARCHIVES) or (status in GONE and kind in ABSENT):
             return Reply(status, None, None, self.since, self.id)
         if 200 <= status < 300:
             data = _parsed(response)

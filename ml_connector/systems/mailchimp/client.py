@@ -79,9 +79,14 @@ class MailchimpClient:
     def audience_path(self) -> str:
         return f"/lists/{self.audience}"
 
+    @property
+    def drift(self) -> timedelta:
+        """The server's clock less ours; zero before the first answer."""
+        return self._api.drift.drift or timedelta()
+
     def moment(self) -> datetime:
         """The server's clock, or a little earlier: what is done from now on is stamped with this or later."""
-        return datetime.now(UTC) + (self._api.drift.drift or timedelta()) - SLACK
+        return datetime.now(UTC) + self.drift - SLACK
 
     def get(self, path: str, params: Mapping[str, Any] | None = None, allow: Collection[int] = ()) -> Answer:
         """A GET below `/3.0` whose answer is a JSON object."""
@@ -114,7 +119,7 @@ class MailchimpClient:
             return Reply(problem.status or 0, None, problem.decision, since, problem.correlation_id)
         if shows_member and answer.status not in GONE and not is_member(answer.data):
             raise RecordFailed(UNREADABLE, answer.status, answer.correlation_id)
-        return Reply(answer.status, answer.data, None, since, answer.correlation_id)
+        return Reply(answer.status, answer.data, None, since, answer.correlation_id, answer.repeated)
 
     @contextmanager
     def results(self, url: str) -> Iterator[Iterator[bytes]]:

@@ -31,6 +31,7 @@ from ml_connector.systems.mailchimp.errors import MEMBER_EXISTS
 
 NOT_A_MEMBER = "terminated, and not a member"
 NOBODY_THERE = "said no, and not a member"
+ARCHIVED = "archived earlier, and left alone"
 
 ANSWERED_FIELDS = "id,status,last_changed,timestamp_opt"
 """The members of an answer that are used; the whole one is twenty times as long."""
@@ -44,6 +45,7 @@ class Kind(StrEnum):
 
     CREATE = "create"  # PUT, nothing known of the member
     UPDATE = "update"  # PUT of a member whom we delivered, for this record or another
+    KEEP = "keep"  # a member whom we archived: PUT might put somebody back on the list who had left it
     PATCH = "patch"  # a member who must not be created
     LEAVE = "leave"  # the same, and takes the member off the list
     WITHDRAW = "withdraw"  # takes off somebody who said no
@@ -52,6 +54,7 @@ class Kind(StrEnum):
 
 
 ABSENT: Mapping[Kind, str | None] = {
+    Kind.KEEP: ARCHIVED,
     Kind.PATCH: NOT_A_MEMBER,
     Kind.LEAVE: NOT_A_MEMBER,
     Kind.DISCARD: NOT_A_MEMBER,
@@ -94,6 +97,7 @@ class Reply:
         refusal: why it was refused, or None.
         since: a moment of the server's clock at which the call cannot have been carried out yet.
         correlation_id: the vendor's request id.
+        repeated: an earlier try of the call got no answer, and may still take effect.
     """
 
     status: int
@@ -101,6 +105,7 @@ class Reply:
     refusal: Decision | None
     since: datetime
     correlation_id: str | None = None
+    repeated: bool = False
 
     @property
     def is_gone(self) -> bool:
@@ -110,9 +115,8 @@ class Reply:
 Exchange = Generator[Step, Reply, Result]
 
 
-def exchange(change: Change, audience: str) -> Exchange:
-    """The calls about one change; returns its result."""
-    kind = kind_of(change)
+def exchange(change: Change, kind: Kind, audience: str) -> Exchange:
+    """The calls about one change of this kind; returns its result."""
     status_if_new = change.body.get("status_if_new")
     if change.operation is Operation.MOVE and change.target_id is not None and kind not in ARCHIVES:
         step = _patch(audience, change.target_id, {**_member(change), "email_address": _email(change)})
@@ -175,14 +179,10 @@ def concluded(
             status=reply.status,
             correlation_id=reply.correlation_id,
             payload=payload,
+            facts=_facts(audience, "archived", kind, tag) if kind is Kind.KEEP else {},
         )
     archived = kind in ARCHIVES
-    facts = {
-        "list_id": audience,
-        "status": "archived" if archived else reply.data["status"],
-        "sent_status": UNSUBSCRIBED if kind in TAKES_OFF else None,
-        "tag": tag,
-    }
+    facts = _facts(audience, "archived" if archived else reply.data["status"], kind, tag)
     created = not archived and _is_created(kind, reply)
     return Result(
         key,
@@ -193,6 +193,11 @@ def concluded(
         correlation_id=reply.correlation_id,
         payload=payload,
     )
+
+
+def _facts(audience: str, status: str, kind: Kind, tag: str | None) -> dict[str, str | None]:
+    sent = UNSUBSCRIBED if kind in TAKES_OFF else None
+    return {"list_id": audience, "status": status, "sent_status": sent, "tag": tag}
 
 
 def refusal(key: str, reply: Reply, payload: bytes | None = None) -> Result:
@@ -235,10 +240,13 @@ def kind_of(change: Change) -> Kind:
     if change.operation is Operation.WITHDRAW:
         return Kind.WITHDRAW
     if change.body.get("archive"):
-        return Kind.DISCARD if change.target_id is None else Kind.ARCHIVE
+        is_there = change.operation is Operation.MOVE or change.target_id == change.claim
+        return Kind.ARCHIVE if is_there else Kind.DISCARD
     if not change.create:
         return Kind.LEAVE if "status" in change.body else Kind.PATCH
     is_ours = change.target_id == change.claim or (change.target_id is None and "status" in change.facts)
+    if is_ours and change.facts.get("status") == "archived":
+        return Kind.KEEP
     return Kind.UPDATE if is_ours else Kind.CREATE  # another record's facts show that it holds the member
 
 

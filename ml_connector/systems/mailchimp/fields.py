@@ -35,7 +35,7 @@ DEFAULT_FIELDS: Mapping[str, str] = {
     "CITY": "main_address.city",
     "COUNTRY": "main_address.country.id",
     "CUSTNO": "number",
-    "CUSTCLASS": "class",
+    "CUSTCLASS": "class.id",
     "BILLSTATUS": "status",
 }
 
@@ -180,6 +180,7 @@ def whole_address(address: Address | None) -> dict[str, str] | None:
 
 
 def _place(text: str) -> Place:
+    text = "class" if text == "class.id" else text  # the customer's own row holds the id
     root, dot, rest = text.partition(".")
     root, path = (root, rest) if dot and root in _ROOTS else ("", text)
     model = _ROOTS[root]

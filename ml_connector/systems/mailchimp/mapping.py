@@ -58,8 +58,8 @@ def map_customer(record: Record, settings: MembersSettings, audience: str) -> Ma
     without_person = Subject(customer, None, None)
     email = as_text(source.places[0].look_up(without_person))
     person = _contact_person(people, email)
-    rows = record.secondary.get(CLASSES, ()) if settings.looks_into_class else ()
-    subject = Subject(customer, person, _class_of(customer, rows))
+    described = _class_of(customer, record.secondary.get(CLASSES, ())) if settings.looks_into_class else None
+    subject = Subject(customer, person, described)
     if source.places[0].root:
         email = as_text(source.places[0].look_up(subject))
     claim = subscriber_hash(email) if is_address(email) else None

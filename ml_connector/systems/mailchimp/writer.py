@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import chain, islice
 from typing import Self
 
 from ml_connector.engine.ports import Delivery
 from ml_connector.engine.records import Change, Operation, Result
-from ml_connector.http import Action, CallProblem, Decision, concurrently, stopping
+from ml_connector.http import Action, CallProblem, Decision, Stopped, concurrently, stop, stopping
 from ml_connector.systems.mailchimp.batches import (
     Batch,
     BatchUnknown,
@@ -22,24 +22,27 @@ from ml_connector.systems.mailchimp.batches import (
 from ml_connector.systems.mailchimp.client import MailchimpClient
 from ml_connector.systems.mailchimp.errors import NAME
 from ml_connector.systems.mailchimp.exchange import (
-    ABSENT,
     Exchange,
+    Kind,
     Reply,
     Step,
     concluded,
     exchange,
     failed,
+    kind_of,
     refusal,
 )
 
+LOST_IN_A_ROW = 3
+"""Batches that could not be handed over, one after the other, after which nothing more is tried in this run."""
 IN_FLIGHT = 4
 """Batches at Mailchimp at a time: while one is fetched, the others are worked on."""
 AHEAD = 8
 """Changes per connection that are held ready, so that no connection waits while outcomes are recorded."""
 LOOK_AHEAD = 2_000
 """Changes that are held in memory to see whether there are enough for batches. Above it, `batch_above` means never."""
-ASK_AGAIN = 5.0
-"""Seconds after which batches that were at work are asked for again."""
+ASK_AGAIN = timedelta(seconds=5)
+"""After which batches that were at work are asked for again."""
 FORGOTTEN_BATCH = timedelta(days=1)
 """A batch that is not finished by then is somebody else's that was given up."""
 
@@ -62,13 +65,15 @@ class Talk:
     """A change's exchange, and the call that comes next in it."""
 
     change: Change
+    kind: Kind
     exchange: Exchange
     step: Step
 
     @classmethod
     def begin(cls, change: Change, audience: str) -> Self:
-        calls = exchange(change, audience)
-        return cls(change, calls, next(calls))
+        kind = kind_of(change)
+        calls = exchange(change, kind, audience)
+        return cls(change, kind, calls, next(calls))
 
     def hear(self, reply: Reply) -> Result | None:
         """The result; None when another call follows."""
@@ -132,7 +137,7 @@ class MembersWriter:
             if operation is None:
                 yield failed(key, MISSING)
                 continue
-            reply = batch.settle(results[str(operation)], operation.kind in ABSENT)
+            reply = batch.settle(results[str(operation)], operation.kind)
             if isinstance(reply, Decision):
                 yield failed(key, reply)
             elif reply.refusal is not None:
@@ -147,14 +152,13 @@ class MembersWriter:
 
         Asks at most every few seconds, because it is asked for every record in doubt.
         """
-        until = since + self._settings.settle
-        now = datetime.now(UTC)
-        asked = self._asked_at
-        if asked is None or asked < until or (self._is_at_work(until) and (now - asked).total_seconds() > ASK_AGAIN):
+        until, now, asked = since + self._settings.settle, datetime.now(UTC), self._asked_at
+        if asked is None or asked < until or (self._is_at_work(until) and now - asked > ASK_AGAIN):
             self._at_work, self._asked_at = unfinished(self._client), now
         return not self._is_at_work(until)
 
     def _is_at_work(self, until: datetime) -> bool:
+        until += self._client.drift
         return any(until - FORGOTTEN_BATCH < submitted <= until for submitted in self._at_work)
 
     def _find_audience(self) -> None:
@@ -172,19 +176,24 @@ class MembersWriter:
         return concurrently(self._carry_on, talks, connections, ahead=AHEAD * connections)
 
     def _carry_on(self, talk: Talk) -> Result:
-        """The rest of an exchange, call by call. Raises Stopped."""
+        """The rest of an exchange, call by call; in doubt where a try without an answer may still take effect.
+
+        Raises: Stopped.
+        """
+        repeated = False
         while True:
             try:
                 reply = self._client.send(talk.step)
             except CallProblem as problem:
                 return failed(talk.change.key, problem, payload=talk.step.content)
+            repeated |= reply.repeated
             if (result := talk.hear(reply)) is not None:
-                return result
+                return replace(result, uncertain=True) if repeated else result
 
     def _in_batches(self, changes: Iterator[Change], delivery: Delivery) -> Iterator[Result]:
         """Keeps several batches at work, and fetches the outcomes of the one whose turn it is to be looked at."""
         at_work: list[tuple[Batch, dict[str, Talk]]] = []
-        more = True
+        more, lost = True, 0
         while more or at_work:
             while more and len(at_work) < IN_FLIGHT:
                 talks = [self._begin(change) for change in islice(changes, self._settings.batch_size)]
@@ -194,21 +203,27 @@ class MembersWriter:
                 if travelling:
                     try:
                         at_work.append((self._hand_over(travelling, delivery), travelling))
+                        lost = 0
                     except CallProblem as problem:
-                        yield from (
-                            failed(talk.change.key, problem, payload=talk.step.content) for talk in travelling.values()
-                        )
+                        yield from _all_failed(travelling, problem)
+                        lost += 1
+                        if lost == LOST_IN_A_ROW:
+                            raise _not_taken(lost, problem.decision) from problem
                 yield from self._directly(talk for talk in talks if few or not talk.can_travel)
             if at_work:
                 place = min(range(len(at_work)), key=lambda index: at_work[index][0].look_at)
                 batch, travelling = at_work[place]
-                if batch.is_finished(self._client):
-                    del at_work[place]
-                    yield from self._fetch(batch, travelling)
+                try:
+                    if batch.is_finished(self._client):
+                        del at_work[place]
+                        yield from self._fetch(batch, travelling)
+                except BatchUnknown:
+                    at_work = [one for one in at_work if one[0] is not batch]
+                    yield from _all_failed(travelling, UNKNOWN)
 
     def _operations(self, talks: Iterable[Talk]) -> dict[str, Talk]:
         audience = self._client.audience
-        return {str(OperationId.of(talk.change, audience)): talk for talk in talks if talk.can_travel}
+        return {str(OperationId.of(talk.change, talk.kind, audience)): talk for talk in talks if talk.can_travel}
 
     def _hand_over(self, travelling: dict[str, Talk], delivery: Delivery) -> Batch:
         batch = Batch.submit(self._client, {name: talk.step for name, talk in travelling.items()})
@@ -219,12 +234,12 @@ class MembersWriter:
         """The outcomes of a finished batch; what it turned away, and what more is to be said, goes by calls."""
         try:
             results = batch.results(self._client)
-        except (ResultsUnreadable, BatchUnknown):
-            yield from (failed(talk.change.key, NOT_READ, uncertain=True) for talk in travelling.values())
+        except ResultsUnreadable:
+            yield from _all_failed(travelling, NOT_READ, uncertain=True)
             return
         unsettled: list[Talk] = []
         for name, talk in travelling.items():
-            reply = batch.settle(results[name], talk.step.absent) if name in results else MISSING
+            reply = batch.settle(results[name], talk.kind) if name in results else MISSING
             if isinstance(reply, Reply):
                 if (result := talk.hear(reply)) is not None:
                     yield result
@@ -235,3 +250,15 @@ class MembersWriter:
             else:
                 yield failed(talk.change.key, reply, payload=talk.step.content)
         yield from self._directly(unsettled)
+
+
+def _all_failed(
+    travelling: Mapping[str, Talk], problem: CallProblem | Decision, *, uncertain: bool = False
+) -> Iterator[Result]:
+    for talk in travelling.values():
+        yield failed(talk.change.key, problem, payload=talk.step.content, uncertain=uncertain)
+
+
+def _not_taken(number: int, decision: Decision) -> Stopped:
+    reason = f"{number} batches in a row could not be handed over; the last: {decision.reason}"
+    return stop(NAME, decision.kind, reason, decision.advice)

@@ -5,7 +5,7 @@ client.py     a connection to one company
 errors.py     what to do about which answer
 times.py      stamps and filter values, with and without a zone
 lists.py      the three shapes of lists;  stream.py  an array taken apart while it arrives
-reader.py     entities as rows for the engine
+reader.py     the entities that can be read;  rows.py  their rows as the engine takes them
 models.py     what a row holds, for mappings;  paths.py  dotted paths into it
 writer.py     wrapped values, ETag and If-Match
 check.py      what `ml-connector check` asks

@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 
-import orjson
-
 from ml_connector.http import ApiClient, Stopped, stopping
 from ml_connector.systems.registry import Finding
-from ml_connector.systems.visma.lists import paged_array
 from ml_connector.systems.visma.reader import CONTACTS, CUSTOMER_CLASSES, CUSTOMERS, Reader
 
 AHEAD = timedelta(minutes=10)
@@ -18,9 +15,8 @@ AHEAD = timedelta(minutes=10)
 
 def check(reader: Reader, company_id: str | None, clock: Callable[[], datetime]) -> Iterator[Finding]:
     """Asks for little: five calls. When the first one is stopped, nothing else is asked."""
-    client = reader.client
     try:
-        total, headers = _first_customer(client)
+        total, headers = _first_customer(reader)
     except Stopped as stopped:
         yield _not_ok(_SUBJECTS.get(stopped.decision.kind, stopped.decision.kind), stopped)
         return
@@ -35,7 +31,7 @@ def check(reader: Reader, company_id: str | None, clock: Callable[[], datetime])
         except Stopped as stopped:
             yield _not_ok("rights", stopped)
     yield _quota(headers, needed=total // reader.page_size + 3)
-    yield _clock(client)
+    yield _clock(reader.client)
     try:
         yield _zone(reader, clock())
     except Stopped as stopped:
@@ -49,17 +45,12 @@ def _not_ok(subject: str, stopped: Stopped) -> Finding:
     return Finding(subject, False, stopped.what, stopped.meaning, stopped.action)
 
 
-def _first_customer(client: ApiClient) -> tuple[int, Mapping[str, str]]:
+def _first_customer(reader: Reader) -> tuple[int, Mapping[str, str]]:
     """How many customers there are. One row proves token, tenant, company and the right to read."""
-    with stopping(client.name, "reading the first customer"):
-        answer = client.request(
-            "GET",
-            CUSTOMERS.path,
-            params={"pageNumber": 1, "pageSize": 1},
-            parse=lambda content: paged_array(orjson.loads(content)),
-        )
-    rows, total, _ = answer.data or ((), 0, None)
-    return total or len(rows), answer.headers
+    parse = reader.unpacker(CUSTOMERS).array_page
+    with stopping(reader.client.name, "reading the first customer"):
+        answer = reader.client.request("GET", CUSTOMERS.path, params={"pageNumber": 1, "pageSize": 1}, parse=parse)
+    return (answer.data and answer.data.total) or 0, answer.headers
 
 
 def _quota(headers: Mapping[str, str], needed: int) -> Finding:

@@ -10,18 +10,17 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import count, islice, takewhile
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import orjson
 
 from ml_connector.engine.ports import Page
 from ml_connector.engine.records import SourceRow
 from ml_connector.http import ApiClient, TornAnswer, concurrently, stop
 from ml_connector.http.actions import Action, Decision
+from ml_connector.systems.visma.rows import Sheet
 from ml_connector.systems.visma.stream import NotWhole, elements
 
 WALKS = 4
@@ -30,59 +29,21 @@ WALKS = 4
 STREAM_ATTEMPTS = 3
 STREAM_ROWS = 1000
 
-Unpack = Callable[[Sequence[Any]], Sequence[SourceRow]]
 Params = Mapping[str, str | int]
 
 
-@dataclass(frozen=True, slots=True)
-class Sheet:
-    """One page as it came.
-
-    Attributes:
-        rows: unpacked, so that the parsed page does not have to be kept.
-        total: how many rows the whole list has; None where the page does not say.
-        largest: the endpoint's largest page; None where the page does not say.
-    """
-
-    rows: Sequence[SourceRow]
-    total: int | None
-    largest: int | None
-
-
-Shape = Callable[[Any], tuple[Sequence[Any], int | None, int | None]]
-"""A parsed page -> its rows, the total and the largest page size."""
-
-
-def paged_array(body: Any) -> tuple[Sequence[Any], int | None, int | None]:
-    """Shape A: the first row's `metadata` counts; an empty page has none."""
-    if not isinstance(body, list):
-        raise ValueError("the page is no array")
-    metadata = body[0].get("metadata") if body and isinstance(body[0], dict) else None
-    if not isinstance(metadata, dict):
-        return body, None, None
-    return body, _count(metadata.get("totalCount")), _count(metadata.get("maxPageSize"))
-
-
-def wrapper(body: Any) -> tuple[Sequence[Any], int | None, int | None]:
-    """Shape C: `pageSize` is the size that was used."""
-    if not isinstance(body, dict) or not isinstance(body.get("records"), list):
-        raise ValueError("the page has no records")
-    return body["records"], _count(body.get("totalCount")), _count(body.get("pageSize"))
-
-
-def _count(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None
-
-
-def paged(client: ApiClient, path: str, params: Params, size: int, shape: Shape, unpack: Unpack) -> Iterator[Page]:
+def paged(client: ApiClient, path: str, params: Params, size: int, unpack: Callable[[bytes], Sheet]) -> Iterator[Page]:
     """Every row of a paged list, at least once; at most about three pages are held.
+
+    Args:
+        unpack: makes a page of an answer's body; a ValueError means that it is torn.
 
     Raises: `CallProblem` when a page cannot be read, `Stopped` when the list changes on every walk.
     """
     census = _Census()
     for walk in range(1, WALKS + 1):
         met, totals = array("q"), set()
-        for sheet in _walk(client, path, params, size, shape, unpack):
+        for sheet in _walk(client, path, params, size, unpack):
             met.extend(hash(row.key) for row in sheet.rows)
             if sheet.rows:
                 totals.add(sheet.total)
@@ -97,15 +58,11 @@ def paged(client: ApiClient, path: str, params: Params, size: int, shape: Shape,
     )
 
 
-def _walk(client: ApiClient, path: str, params: Params, size: int, shape: Shape, unpack: Unpack) -> Iterator[Sheet]:
+def _walk(client: ApiClient, path: str, params: Params, size: int, unpack: Callable[[bytes], Sheet]) -> Iterator[Sheet]:
     """The pages once, in order, until the count is reached or, where none is told, a page is empty."""
 
-    def sheet(content: bytes) -> Sheet:
-        rows, total, largest = shape(orjson.loads(content))
-        return Sheet(unpack(rows), total, largest)
-
     def fetch(number: int, size: int) -> Sheet:
-        answer = client.request("GET", path, params={**params, "pageNumber": number, "pageSize": size}, parse=sheet)
+        answer = client.request("GET", path, params={**params, "pageNumber": number, "pageSize": size}, parse=unpack)
         if not isinstance(answer.data, Sheet):
             raise TornAnswer(Decision(Action.RETRY, "malformed answer", "the page is empty of anything"), answer.status)
         return answer.data
@@ -141,10 +98,15 @@ class _Census:
         return known.size >= total or not grew
 
 
-def unpaged(client: ApiClient, path: str, params: Params, unpack: Unpack) -> Iterator[Page]:
+def unpaged(
+    client: ApiClient, path: str, params: Params, unpack: Callable[[Sequence[Any]], Sequence[SourceRow]]
+) -> Iterator[Page]:
     """Every row of a list that comes in one answer, taken apart while it arrives.
 
     An answer that breaks off is asked for again, from its start. Raises: `CallProblem`.
+
+    Args:
+        unpack: makes rows of parsed members.
     """
     for attempt in range(1, STREAM_ATTEMPTS + 1):
         try:

@@ -11,6 +11,7 @@ import pytest
 from ml_connector.engine.records import Change, Outcome, Result
 from ml_connector.errors import StoppedProblem
 from ml_connector.systems.mailchimp.batches import OperationId
+from ml_connector.systems.mailchimp.exchange import kind_of
 from ml_connector.systems.mailchimp.mapping import subscriber_hash
 from ml_connector_tests.simulators.mailchimp_support import Mailchimp
 from ml_connector_tests.systems.mailchimp.conftest import OpenTarget
@@ -167,6 +168,29 @@ def test_too_many_open_batches_are_a_limit(batching: Target, mailchimp: Mailchim
     assert {result.outcome for result in results.values()} == {Outcome.CREATED}
 
 
+def test_a_target_that_takes_no_batches_stops(batching: Target, mailchimp: Mailchimp) -> None:
+    """What was tried is in doubt; the rest is not tried, because each try may take minutes."""
+    batching.faults({"fault": "lost_answer", "path": "/batches$", "method": "POST"})
+    results: list[Result] = []
+    with pytest.raises(StoppedProblem, match="3 batches in a row could not be handed over"):
+        results.extend(batching.results(*customers(100)))
+    assert [result.uncertain for result in results] == [True] * 60
+
+
+def test_a_batch_that_somebody_deletes_is_sent_again(batching: Target, mailchimp: Mailchimp) -> None:
+    """Nobody waits for it for ever."""
+    mailchimp.configure(batch_seconds=5.0)
+    remember = batching.remember
+
+    class Deleting:
+        def remember(self, keys: Sequence[str], reference: str) -> None:
+            remember(keys, reference)
+            mailchimp.http.delete(f"/3.0/batches/{reference}")
+
+    results = batching.account.writer("members").deliver(iter(customers(20)), Deleting())
+    assert {(result.outcome, result.kind) for result in results} == {(Outcome.FAILED, "in doubt")}
+
+
 # --- what an earlier process handed over ------------------------------------------------------------------------------
 
 
@@ -289,7 +313,7 @@ def test_an_operation_that_is_not_ours_is_left_alone(text: str) -> None:
 def test_an_operation_id_says_all_that_is_needed_and_no_number() -> None:
     """A customer number may hold anything; its hash does not."""
     (one,) = customers(1)
-    text = str(OperationId.of(one, AUDIENCE))
+    text = str(OperationId.of(one, kind_of(one), AUDIENCE))
     assert str(OperationId.parse(text)) == text
     assert text.startswith("create.last.")
     assert one.key not in text

@@ -29,6 +29,7 @@ def subject(**members: Any) -> Subject:
     [
         ("name", "Nordfisk AS"),
         ("class", "B2B"),
+        ("class.id", "B2B"),
         ("class.description", "Companies"),
         ("customer_class.id", "B2B"),
         ("main_address.country", "NO"),

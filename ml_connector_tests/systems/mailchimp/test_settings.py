@@ -143,7 +143,7 @@ def test_the_flow_says_what_it_does() -> None:
     """Its fields for people, its withdrawal, and whether a rejected record fails its window."""
     (flow,) = SYSTEM.flows(settings(on_rejected="fail"))
     assert flow.fields["EMAIL"] == "main_contact.email"
-    assert flow.fields["CUSTCLASS"] == "class"
+    assert flow.fields["CUSTCLASS"] == "class.id"
     assert flow.withdrawal == {"status": "unsubscribed"}
     assert flow.on_rejected_fail
     (leaving,) = SYSTEM.flows(settings({"no_mass_mail": "leave"}))

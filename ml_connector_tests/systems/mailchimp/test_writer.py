@@ -92,6 +92,19 @@ def test_an_archived_member_stays_archived(target: Target, mailchimp: Mailchimp)
     assert target.send(desired(customer()), linked_to=KARI).facts["status"] == "archived"
 
 
+def test_an_archived_member_who_had_left_is_not_brought_back(target: Target, mailchimp: Mailchimp) -> None:
+    """failures.md 12: even where Mailchimp takes an archived member for a new one, an active customer stays off."""
+    mailchimp.configure(archived_on_put="status_if_new")
+    first = target.send(desired(customer()))
+    mailchimp.control(f"members/{KARI}/unsubscribe", {"origin": "self"})
+    gone = desired(customer(status="Inactive"), members={"terminated": "archive"})
+    archived = target.send(gone, linked_to=KARI, facts=first.facts)
+    back = target.send(desired(customer(name="Nordfisk igjen")), linked_to=KARI, facts=archived.facts)
+    assert (back.outcome, back.facts["status"], status_of(mailchimp)) == (Outcome.UPDATED, "archived", "archived")
+    mailchimp.control(f"members/{KARI}/unsubscribe", {"origin": "self"})
+    assert mailchimp.control("summary")["resubscriptions"] == 0
+
+
 def test_required_fields_of_the_audience_refuse_nobody(target: Target, mailchimp: Mailchimp) -> None:
     """What a sign-up form requires is no condition for a customer."""
     mailchimp.add_field("SHOESIZE", "number", required=True)
@@ -173,6 +186,15 @@ def test_a_terminated_customer_is_archived_once(target: Target, mailchimp: Mailc
         result = target.send(wish, linked_to=KARI, facts=first.facts)
         assert (result.outcome, result.facts["status"]) == (Outcome.UPDATED, "archived")
         assert status_of(mailchimp) == "archived"
+
+
+def test_archiving_at_an_address_that_nobody_has_is_skipped(target: Target, mailchimp: Mailchimp) -> None:
+    """The customer got another address, which is on no list, and the old one serves somebody else."""
+    first = target.send(desired(customer()))
+    wish = desired(customer(email=OLA, status="Inactive"), members={"terminated": "archive"})
+    result = target.send(wish, linked_to=KARI, old_is_shared=True, facts=first.facts)
+    assert result.outcome is Outcome.SKIPPED
+    assert status_of(mailchimp) == "subscribed"
 
 
 def test_a_terminated_customer_can_be_taken_off(target: Target, mailchimp: Mailchimp) -> None:

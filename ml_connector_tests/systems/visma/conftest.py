@@ -28,11 +28,11 @@ QUICK = Retries(attempts=3, limits=5, first_pause=0.01, longest_pause=0.02, jitt
 class Visma:
     """The simulator's controls, and what opens connections to it; those are closed with the test."""
 
-    def __init__(self, url: str, held: ExitStack) -> None:
+    def __init__(self, url: str, http: httpx.Client, held: ExitStack) -> None:
         self.url = url
         self.held = held
         self.simulated = Simulated(customers=CUSTOMERS)
-        self._http = httpx.Client(base_url=f"{url}/_simulator", timeout=20)
+        self._http = http
 
     def start_over(self, **changes: Any) -> None:
         """A new simulator, but for these settings."""
@@ -40,7 +40,7 @@ class Visma:
         self.control("POST", "reset")
 
     def control(self, method: str, path: str, body: Any = None) -> Any:
-        response = self._http.request(method, path, json=body)
+        response = self._http.request(method, f"/_simulator/{path}", json=body)
         assert response.is_success, response.text
         return response.json()
 
@@ -88,15 +88,17 @@ def rows(account: VismaAccount, entity: str = "visma.customers", since: datetime
 
 
 @pytest.fixture(scope="session")
-def _served() -> Iterator[str]:
-    with serve(create_app(Simulated(customers=CUSTOMERS))) as served:
-        yield served.url
+def controls() -> Iterator[httpx.Client]:
+    with (
+        serve(create_app(Simulated(customers=CUSTOMERS))) as served,
+        httpx.Client(base_url=served.url, timeout=20) as http,
+    ):
+        yield http
 
 
 @pytest.fixture
-def visma(_served: str) -> Iterator[Visma]:
+def visma(controls: httpx.Client) -> Iterator[Visma]:
     with ExitStack() as held:
-        visma = Visma(_served, held)
+        visma = Visma(str(controls.base_url).rstrip("/"), controls, held)
         visma.start_over()
         yield visma
-        visma._http.close()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import orjson
 import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -16,24 +16,26 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from ml_connector.engine.ports import Page
-from ml_connector.engine.records import SourceRow
 from ml_connector.http import ApiClient, ErrorTable, Stopped, TornAnswer
+from ml_connector.http.clock import now
 from ml_connector.simulators.server import serve
-from ml_connector.systems.visma.lists import WALKS, paged, paged_array, unpaged, wrapper
-from ml_connector.systems.visma.reader import CONTACTS, CUSTOMERS, Listing, to_rows
+from ml_connector.systems.visma.lists import WALKS, paged, unpaged
+from ml_connector.systems.visma.rows import Unpacker
 from ml_connector_tests.systems.visma.conftest import CUSTOMERS as COUNT
 from ml_connector_tests.systems.visma.conftest import QUICK, Visma
 
-TERMS = Listing(CUSTOMERS.entity, "/v1/creditTerm", wrapper, key="termsId")
-
-
-def unpack(members: Sequence[Any], listing: Listing = CUSTOMERS) -> list[SourceRow]:
-    return to_rows(listing, members, ZoneInfo("Europe/Oslo"), datetime(2030, 1, 1, tzinfo=UTC))
+OSLO = ZoneInfo("Europe/Oslo")
+CUSTOMER = Unpacker("number", None, "lastModifiedDateTime", OSLO, lambda: datetime(2030, 1, 1, tzinfo=UTC))
+CONTACT = Unpacker("contactId", "businessAccount", "lastModifiedDateTime", OSLO, now)
+TERM = Unpacker("termsId", None, "lastModifiedDateTime", OSLO, now)
 
 
 def numbers(client: ApiClient, size: int) -> list[str]:
-    pages = paged(client, CUSTOMERS.path, {}, size, paged_array, unpack)
-    return [row.key for page in pages for row in page.rows]
+    return [row.key for page in customers(client, size) for row in page.rows]
+
+
+def customers(client: ApiClient, size: int, path: str = "/v1/customer") -> Iterator[Page]:
+    return paged(client, path, {}, size, CUSTOMER.array_page)
 
 
 def pages_asked(visma: Visma) -> list[str]:
@@ -43,7 +45,7 @@ def pages_asked(visma: Visma) -> list[str]:
 def test_pages_are_read_one_after_the_other(visma: Visma) -> None:
     """Both parameters are always sent, and every page says the same total."""
     client = visma.client()
-    pages = list(paged(client, CUSTOMERS.path, {}, 100, paged_array, unpack))
+    pages = list(customers(client, 100))
     assert [len(page.rows) for page in pages] == [100, 100, 30]
     assert {page.total for page in pages} == {COUNT}
     assert pages_asked(visma) == [f"pageNumber={number}&pageSize=100" for number in (1, 2, 3)]
@@ -89,7 +91,7 @@ def test_a_page_that_came_empty_is_met_on_another_walk(visma: Visma) -> None:
 def test_a_total_that_changes_on_the_way_makes_another_walk(visma: Visma) -> None:
     """failures.md 4: `totalCount` differs between the first and the last page; the walk is repeated, and ends."""
     client = visma.client()
-    pages = paged(client, CUSTOMERS.path, {}, 50, paged_array, unpack)
+    pages = customers(client, 50)
     found = [row.key for row in next(pages).rows]
     new = visma.control("POST", "customers", {"name": "Ny kunde AS"})["number"]
     found += [row.key for page in pages for row in page.rows]
@@ -101,7 +103,7 @@ def test_a_total_that_changes_on_the_way_makes_another_walk(visma: Visma) -> Non
 def test_a_wrapper_is_walked_by_its_own_count(visma: Visma) -> None:
     """Shape C: `records` and `totalCount` in an object; the size that was used is told there."""
     visma.configure(max_page_size={"creditTerm": 2})
-    pages = paged(visma.client(), TERMS.path, {}, 100, wrapper, lambda members: unpack(members, TERMS))
+    pages = paged(visma.client(), "/v1/creditTerm", {}, 100, TERM.wrapper_page)
     assert [row.key for page in pages for row in page.rows] == ["10", "14", "30", "45", "LM"]
     assert len(pages_asked(visma)) == 3
 
@@ -110,22 +112,22 @@ def test_a_wrapper_is_walked_by_its_own_count(visma: Visma) -> None:
 def test_a_page_of_another_shape_is_torn(body: object) -> None:
     """200 with something else is asked again, and then ends that call."""
     with pytest.raises(ValueError, match="the page"):
-        paged_array(body)
+        CUSTOMER.array_page(json.dumps(body).encode())
     with pytest.raises(ValueError, match="the page"):
-        wrapper(body)
+        CUSTOMER.wrapper_page(json.dumps(body).encode())
 
 
 class Plain:
     """A server of a list without metadata, as nobody documents one, and of an unpaged one."""
 
     def __init__(self, rows: int) -> None:
-        self.rows = [{"number": str(number)} for number in range(rows)]
+        self.rows: list[dict[str, Any]] = [{"number": str(number)} for number in range(rows)]
         self.asked = 0
 
     async def page(self, request: Request) -> Response:
         self.asked += 1
         number, size = (int(request.query_params[name]) for name in ("pageNumber", "pageSize"))
-        return JSONResponse(self.rows[(number - 1) * size : number * size])
+        return Response(json.dumps(self.rows[(number - 1) * size : number * size]))
 
     async def restless(self, request: Request) -> Response:
         """New rows on every page, and always more of them than were shown."""
@@ -151,7 +153,7 @@ def plain() -> Iterator[tuple[Plain, ApiClient]]:
 def test_a_list_that_tells_no_count_ends_with_an_empty_page(plain: tuple[Plain, ApiClient]) -> None:
     """Where there is no metadata, a short page is not the end either."""
     server, client = plain
-    assert len([row for page in paged(client, "/page", {}, 10, paged_array, unpack) for row in page.rows]) == 25
+    assert sum(len(page.rows) for page in customers(client, 10, "/page")) == 25
     assert server.asked == 4
 
 
@@ -160,7 +162,7 @@ def test_a_list_that_never_rests_stops_the_read(plain: tuple[Plain, ApiClient]) 
     server, client = plain
     pages: list[Page] = []
     with pytest.raises(Stopped, match=f"changed on each of {WALKS} walks") as caught:
-        pages.extend(paged(client, "/restless", {}, 500, paged_array, unpack))
+        pages.extend(customers(client, 500, "/restless"))
     assert caught.value.decision.kind == "changing list"
     assert len(pages) == server.asked
 
@@ -169,16 +171,16 @@ def test_an_answer_without_a_body_is_no_empty_list(plain: tuple[Plain, ApiClient
     """Nothing is not the same as an array with nothing in it."""
     _, client = plain
     with pytest.raises(TornAnswer):
-        list(paged(client, "/nothing", {}, 10, paged_array, unpack))
+        list(customers(client, 10, "/nothing"))
     with pytest.raises(TornAnswer):
-        list(unpaged(client, "/nothing", {}, unpack))
+        list(unpaged(client, "/nothing", {}, CONTACT.rows))
 
 
 def test_an_unpaged_list_comes_in_portions(visma: Visma) -> None:
     """Shape B: the answer is taken apart while it arrives."""
     visma.start_over(customers=3000, contacts_share=1.0)
     client = visma.client()
-    pages = list(unpaged(client, CONTACTS.path, {}, lambda members: unpack(members, CONTACTS)))
+    pages = list(unpaged(client, "/v1/contact", {}, CONTACT.rows))
     assert len(pages) > 2
     assert all(len(page.rows) == 1000 for page, _ in pairwise(pages))
     assert client.calls == 1
@@ -189,14 +191,7 @@ def test_an_unpaged_list_that_breaks_off_is_asked_for_again(visma: Visma, fault:
     """What came before the break comes twice, which the ledger recognises; nothing is missing."""
     visma.faults({"fault": fault, "path": "/v1/contact", "times": 2})
     client = visma.client()
-    pages = unpaged(client, CONTACTS.path, {}, lambda members: unpack(members, CONTACTS))
+    pages = unpaged(client, "/v1/contact", {}, CONTACT.rows)
     found = {row.key for page in pages for row in page.rows}
     assert found == {str(row["contactId"]) for row in visma.control("GET", "state")["contacts"]["rows"]}
     assert client.calls == 3
-
-
-def test_one_row_in_bytes_is_one_row_in_text() -> None:
-    """Contacts are read by another parser than customers; the payload is the same."""
-    member = {"number": "1", "name": "Ærø 🐟", "creditLimit": 0.1, "b": [1, None]}
-    (plain,) = unpack([orjson.loads(orjson.dumps(member))])
-    assert plain.payload == '{"b":[1,null],"creditLimit":0.1,"name":"Ærø 🐟","number":"1"}'.encode()

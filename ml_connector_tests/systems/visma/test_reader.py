@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import UTC, datetime, timedelta
-from hashlib import blake2b
+from secrets import token_hex
+from traceback import format_exception
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import orjson
 import pytest
@@ -13,37 +14,11 @@ import pytest
 from ml_connector.engine.ports import Page
 from ml_connector.http import Stopped
 from ml_connector.systems.visma.models import Contact
-from ml_connector.systems.visma.reader import CUSTOMERS, LISTINGS, Listing, to_rows
+from ml_connector.systems.visma.reader import LISTINGS
 from ml_connector_tests.systems.visma.conftest import CUSTOMERS as COUNT
 from ml_connector_tests.systems.visma.conftest import Visma, rows
 
-OSLO = ZoneInfo("Europe/Oslo")
 READ_AT = datetime(2026, 11, 1, tzinfo=UTC)
-
-
-def one(member: Any, listing: Listing = CUSTOMERS, read_at: datetime = READ_AT) -> Any:
-    (row,) = to_rows(listing, [member], OSLO, read_at)
-    return row
-
-
-def test_a_row_is_canonical() -> None:
-    """Sorted, without what only describes the answer; the digest is over exactly that."""
-    member = {
-        "number": " 10001 ",
-        "lastModifiedDateTime": "2026-07-01T12:00:00.5",
-        "vatZone": {"metadata": {"totalCount": 3}, "id": "01"},
-        "mainAddress": {"country": {"id": "NO", "metadata": {}}},
-        "invoiceAddress": None,
-        "metadata": {"totalCount": 7},
-    }
-    row = one(member)
-    assert (row.key, row.related) == ("10001", None)
-    assert row.changed_at == datetime(2026, 7, 1, 10, 0, 0, 500_000, tzinfo=UTC)
-    assert row.payload == (
-        b'{"invoiceAddress":null,"lastModifiedDateTime":"2026-07-01T12:00:00.5",'
-        b'"mainAddress":{"country":{"id":"NO"}},"number":" 10001 ","vatZone":{"id":"01"}}'
-    )
-    assert row.digest == blake2b(row.payload, digest_size=16).digest()
 
 
 def test_the_count_of_rows_is_not_part_of_a_row(visma: Visma) -> None:
@@ -52,24 +27,6 @@ def test_the_count_of_rows_is_not_part_of_a_row(visma: Visma) -> None:
     visma.control("POST", "customers", {"name": "Ny AS"})
     after = {row.key: row.digest for row in visma.read()}
     assert {key: after[key] for key in before} == before
-
-
-@pytest.mark.parametrize("stamp", [None, "", "yesterday", 5, "0001-01-01T00:00:00"])
-def test_a_row_without_a_stamp_counts_as_changed_when_it_was_read(stamp: object) -> None:
-    """failures.md 6: it is delivered like any other."""
-    row = one({"number": "1", "lastModifiedDateTime": stamp})
-    assert (row.key, row.changed_at) == ("1", READ_AT)
-
-
-@pytest.mark.parametrize(
-    "member", [{}, {"number": None}, {"number": ""}, {"number": "x" * 300}, {"number": True}, None, 7, []]
-)
-def test_a_row_without_a_key_is_not_lost(member: Any) -> None:
-    """It is kept under a key of its content, so that it shows up as rejected."""
-    row = one(member)
-    assert row.key == f"unreadable:{row.digest.hex()[:12]}"
-    assert row.payload == orjson.dumps(member)
-    assert row.changed_at == READ_AT
 
 
 def test_a_contact_belongs_to_its_customer(visma: Visma) -> None:
@@ -110,11 +67,10 @@ def test_a_row_with_exactly_the_last_stamp_is_read(visma: Visma, strict: bool) -
 def test_the_filter_takes_effect(visma: Visma, entity: str) -> None:
     """Unknown parameters are ignored with 200, so a misspelt filter would return everything (section 4)."""
     everything = visma.read(entity)
-    latest = sorted(row.changed_at for row in everything)[-5]
+    latest = sorted(row.changed_at for row in everything)[-5].replace(microsecond=0)
     some = visma.read(entity, since=latest)
-    assert {row.key for row in some} == {
-        row.key for row in everything if row.changed_at >= latest.replace(microsecond=0)
-    }
+    assert 5 <= len(some) < len(everything)
+    assert {row.key for row in some} == {row.key for row in everything if row.changed_at >= latest}
 
 
 @pytest.mark.parametrize("minutes", [-90, -59, -31, -1, 0, 1, 29, 59, 90])
@@ -190,8 +146,8 @@ def test_a_token_that_expires_in_the_middle_is_renewed(visma: Visma) -> None:
 
 
 def test_short_tokens_are_renewed_before_they_expire(visma: Visma) -> None:
-    """failures.md 15: a token that lasts two seconds serves one, and no call is refused."""
-    visma.configure(token_seconds=2)
+    """failures.md 15: a token that lasts three seconds serves half of them, and no call is refused."""
+    visma.configure(token_seconds=3)
     account = visma.account()
     visma.faults({"fault": "slow", "path": "/v1/customer", "seconds": 0.6})
     for _ in range(4):
@@ -251,6 +207,21 @@ def test_wrong_credentials_and_clocks_stop_with_a_sentence(
     assert meaning
     assert action
     assert "wrong-s3cret" not in str(caught.value)
+
+
+def test_secrets_stand_in_no_log(visma: Visma, caplog: pytest.LogCaptureFixture) -> None:
+    """Every logger at its most talkative, through a read with mishaps: neither the secret nor a token."""
+    caplog.set_level(logging.NOTSET)
+    secret = token_hex()
+    visma.configure(client_secret=secret)
+    visma.faults({"fault": "expired_token", "path": "/v1/", "after": 1}, {"fault": "reset", "path": "/v1/", "times": 1})
+    account = visma.account(visma.credentials(client_secret=secret), page_size=50)
+    with pytest.raises(Stopped) as caught:
+        rows(account)
+    texts = [caplog.text, *(repr(vars(record)) for record in caplog.records), *format_exception(caught.value)]
+    token = account._reader.client._http.auth._token.get_secret_value()  # type: ignore[union-attr]
+    assert len(token) > 100
+    assert not any(word in text for text in texts for word in (secret, token))
 
 
 def test_the_company_id_is_sent_with_every_call(visma: Visma) -> None:

@@ -190,9 +190,13 @@ def upgrade() -> None:
         sqlite_where=sa.text("due_at IS NOT NULL"),
         postgresql_where=sa.text("due_at IS NOT NULL"),
     )
-    op.create_index("record_state_by_outcome", "record_state", ["company", "target", "flow", "outcome"], unique=False)
     op.create_index(
-        "record_state_by_target_id", "record_state", ["company", "target", "flow", "target_id"], unique=False
+        "record_state_by_other_link",
+        "record_state",
+        ["company", "target", "flow", "target_id"],
+        unique=False,
+        sqlite_where=sa.text("target_id IS NOT NULL AND (claim IS NULL OR claim <> target_id)"),
+        postgresql_where=sa.text("target_id IS NOT NULL AND (claim IS NULL OR claim <> target_id)"),
     )
     op.create_table(
         "source_row",

@@ -1,0 +1,228 @@
+"""`ml-connector sync`, and what can be asked afterwards: status, problems, record, preview, replay."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any
+
+from ml_connector.home import Home
+from ml_connector_tests.cli.conftest import CUSTOMERS, FIRST, REFUSED, TARGET, Cli, World, bring_over
+
+FLOW = ["flow", "read", "created", "updated", "unchanged", "skipped", "rejected", "failed", "calls", "seconds"]
+PROBLEM = [
+    *("company", "target", "flow", "key", "outcome", "class", "reason", "vendor_code", "first_seen", "last_tried"),
+    *("attempts", "run_id"),
+]
+
+
+def flow_of(document: dict[str, Any]) -> dict[str, Any]:
+    """The counts of the one delivery."""
+    (delivered,) = [run for run in document["runs"] if run["flows"]]
+    (flow,) = delivered["flows"]
+    assert flow["read"] == sum(flow[name] for name in FLOW[2:8])
+    return dict(flow)
+
+
+def test_a_first_sync_brings_everybody_and_a_second_one_sends_nothing(cli: Cli, ready: Home, world: World) -> None:
+    """The document has the keys that programs rely on, and the counts add up."""
+    ran = cli("sync", "nordic", "--json")
+    assert ran.code == 0
+    read, delivered = ran.json["runs"]
+    assert (read["company"], read["target"], read["flows"]) == ("nordic", "visma", [])
+    assert (delivered["company"], delivered["target"]) == ("nordic", "mailchimp")
+    assert list(delivered["flows"][0]) == FLOW
+    assert {"run_id", "company", "target", "windows", "flows"} <= set(delivered)
+    assert len(delivered["windows"]) == 2
+    flow = flow_of(ran.json)
+    assert flow["read"] == CUSTOMERS
+    assert flow["created"] == len(world.members()) > 0
+    world.forget_calls()
+
+    again = cli("sync", "nordic", "--json")
+    assert again.code == 0
+    assert flow_of(again.json)["read"] == 0
+    assert world.calls("mailchimp", "PUT", "PATCH", "POST", "DELETE") == []
+
+
+def test_a_full_sync_reads_everything_and_sends_only_what_differs(cli: Cli, synced: Home, world: World) -> None:
+    """A change without a new time of change is found by it."""
+    world.change(FIRST, name="Quietly Renamed AS", silent=True)
+    bring_over(synced)
+    assert cli("preview", TARGET, "--json").json["flows"][0]["counts"] == {}
+    flow = flow_of(cli("sync", "nordic", "--full", "--json").json)
+    assert (flow["read"], flow["updated"]) == (1, 1)
+
+
+def test_for_people_there_are_tables_and_for_programs_nothing_else(cli: Cli, ready: Home) -> None:
+    """Standard output is a result; Dagster's log is not."""
+    ran = cli("sync", TARGET)
+    assert ran.code == 0
+    assert "nordic/mailchimp: members" in ran.out
+    assert "nordic: visma.customers" in ran.out
+    assert ran.err == ""
+
+
+def test_a_target_that_is_down_ends_with_3_and_the_next_sync_does_the_rest(cli: Cli, ready: Home, world: World) -> None:
+    """What was read is kept; only what is missing is sent."""
+    world.faults("mailchimp", {"fault": "expired_token"})
+    ran = cli("sync", "nordic", "--json")
+    assert ran.code == 3
+    assert ran.err.startswith("Error: nordic/mailchimp: ")
+    assert ran.json["runs"][1]["problem"]["exit_code"] == 3
+    status = cli("status", "--json").json[0]["targets"][0]
+    assert status["flows"][0]["waiting"] == CUSTOMERS
+    assert status["oldest_undelivered"] is not None
+
+    world.no_faults()
+    again = cli("sync", "nordic", "--json")
+    assert again.code == 0
+    assert flow_of(again.json)["read"] == CUSTOMERS
+
+
+def test_what_is_rejected_ends_with_1_and_is_listed_with_its_reason(
+    cli: Cli, synced: Home, with_a_problem: str
+) -> None:
+    """The list has the keys that programs rely on."""
+    ran = cli("problems", "--json")
+    assert ran.code == 0
+    (problem,) = ran.json
+    assert list(problem) == PROBLEM
+    assert (problem["company"], problem["target"], problem["flow"]) == ("nordic", "mailchimp", "members")
+    assert (problem["key"], problem["outcome"]) == (with_a_problem, "rejected")
+    assert problem["reason"]
+    assert datetime.fromisoformat(problem["first_seen"]).tzinfo is not None
+    assert with_a_problem in cli("problems", TARGET).out
+    assert cli("problems", "nordic/visma", "--json").json == []
+
+
+def test_without_problems_the_list_is_empty(cli: Cli, synced: Home) -> None:
+    """An empty document is a document."""
+    assert cli("problems", "--json").json == []
+    assert cli("problems").out == "Nothing is rejected or failed.\n"
+
+
+def test_the_status_shows_success_coverage_and_what_comes_next(cli: Cli, synced: Home, with_a_problem: str) -> None:
+    """Ten seconds are enough to see what is wrong, and where to look."""
+    (company,) = cli("status", "--json").json
+    assert company["company"] == "nordic"
+    assert {entity["entity"] for entity in company["source"]["entities"]} >= {"visma.customers", "visma.contacts"}
+    assert all(entity["covered_until"] for entity in company["source"]["entities"])
+    assert company["source"]["next_poll"] > company["source"]["entities"][0]["covered_until"]
+    (target,) = company["targets"]
+    assert target["last_success"] is not None
+    assert target["oldest_undelivered"] is not None
+    assert target["flows"][0]["records"] == {"created": CUSTOMERS - 1, "rejected": 1}
+    shown = cli("status", "nordic").out
+    assert "ml-connector problems nordic" in shown
+    assert "when something lands" in shown
+
+
+def test_before_anything_ran_the_status_says_so(cli: Cli, ready: Home) -> None:
+    """A new home is no error."""
+    ran = cli("status")
+    assert ran.code == 0
+    assert "nothing yet" in ran.out
+    assert "never" in ran.out
+
+
+def test_one_record_shows_its_source_every_flow_and_every_attempt(
+    cli: Cli, synced: Home, world: World, with_a_problem: str
+) -> None:
+    """What was sent is shown only when asked for."""
+    plain = cli("record", "nordic", with_a_problem, "--json")
+    assert plain.code == 0
+    assert {row["entity"] for row in plain.json["source"]} >= {"visma.customers"}
+    (flow,) = plain.json["flows"]
+    assert (flow["target"], flow["flow"], flow["outcome"]) == ("mailchimp", "members", "rejected")
+    assert [row["outcome"] for row in plain.json["audit"]] == ["created", "rejected"]
+    assert "payload" not in plain.json["audit"][0]
+    assert REFUSED not in plain.out
+
+    opened = cli("record", "nordic", with_a_problem, "--payload", "--json")
+    assert opened.json["audit"][1]["payload"]["email_address"] == REFUSED
+    assert REFUSED in cli("record", "nordic", with_a_problem, "--payload").out
+
+
+def test_a_record_that_nobody_has_met_is_said_to_be_unknown(cli: Cli, synced: Home) -> None:
+    """It is no mistake of the command, but nothing was found."""
+    ran = cli("record", "nordic", "99999")
+    assert ran.code == 1
+    assert ran.parts[0] == "Error: Nothing is known of a record 99999 of nordic."
+
+
+def test_a_preview_before_the_first_sync_reads_live_and_writes_nothing(cli: Cli, ready: Home, world: World) -> None:
+    """Neither at the target nor in the ledger: the first sync still finds everything to do."""
+    ran = cli("preview", TARGET, "--json")
+    assert ran.code == 0
+    (flow,) = ran.json["flows"]
+    assert flow["live"] is True
+    assert flow["counts"] == {"create": CUSTOMERS}
+    assert world.calls("mailchimp") == []
+    assert cli("status", "--json").json[0]["source"]["entities"] == []
+
+
+def test_a_preview_shows_each_field_before_and_after(cli: Cli, synced: Home, world: World) -> None:
+    """From what has landed, without asking the source."""
+    world.change(FIRST, name="Renamed AS")
+    world.faults("mailchimp", {"fault": "expired_token"})
+    bring_over(synced)
+    world.forget_calls()
+    (flow,) = cli("preview", TARGET, "--json").json["flows"]
+    assert flow["live"] is False
+    assert flow["counts"] == {"update": 1}
+    (record,) = flow["records"]
+    after = {difference["field"]: difference["after"] for difference in record["differences"]}
+    before = {difference["field"]: difference["before"] for difference in record["differences"]}
+    assert record["key"] == FIRST
+    assert after["merge_fields.COMPANY"] == "Renamed AS"
+    assert before["merge_fields.COMPANY"] not in (None, "Renamed AS")
+    assert "merge_fields.CITY" not in after
+    assert world.calls("visma") == []
+    assert "-> Renamed AS" in cli("preview", TARGET, "--record", FIRST).out
+
+
+def test_named_records_are_sent_again_also_when_the_target_has_them(cli: Cli, synced: Home, world: World) -> None:
+    """A replay repairs what somebody changed by hand at the target."""
+    ran = cli("replay", TARGET, "--record", FIRST, "--json")
+    assert ran.code == 0
+    assert flow_of(ran.json)["read"] == 1
+    assert len(world.calls("mailchimp", "PUT", "PATCH")) == 1
+
+
+def test_problems_are_tried_again_once_they_are_put_right(
+    cli: Cli, synced: Home, with_a_problem: str, world: World
+) -> None:
+    """Here the customer's address, and the source is read again."""
+    world.change(with_a_problem, mainContact={"email": "right@nordic-customers.no"}, silent=True)
+    ran = cli("replay", TARGET, "--problems", "--reread", "--json")
+    assert ran.code == 0
+    assert cli("problems", "--json").json == []
+    ran = cli("replay", TARGET, "--problems", "--json")
+    assert (ran.code, ran.json) == (0, {"runs": []})
+
+
+def test_everything_that_a_run_took_up_can_be_replayed(cli: Cli, ready: Home) -> None:
+    """A run is named as Dagster and `problems` show it."""
+    run_id = cli("sync", "nordic", "--json").json["runs"][1]["run_id"]
+    ran = cli("replay", TARGET, "--run", run_id, "--json")
+    assert ran.code == 0
+    assert flow_of(ran.json)["read"] == CUSTOMERS
+
+
+def test_json_is_one_document_in_every_command(cli: Cli, synced: Home) -> None:
+    """Whatever is said besides goes to standard error."""
+    for command in [
+        ("check",),
+        ("setup", TARGET),
+        ("status",),
+        ("preview", TARGET),
+        ("sync", "nordic"),
+        ("problems",),
+        ("record", "nordic", "10001"),
+        ("audit", "verify"),
+        ("audit", "export"),
+        ("credentials", "list"),
+        ("init",),
+    ]:
+        json.loads(cli(*command, "--json").out)

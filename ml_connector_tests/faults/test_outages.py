@@ -1,0 +1,349 @@
+"""Outages of both sides through the whole path: what happens meanwhile, and that the next sync repairs it."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import dagster as dg
+import httpx
+import pytest
+import yaml
+from sqlalchemy import update
+
+from ml_connector.cli.simulators import Simulator
+from ml_connector.defs.work import to_deliver
+from ml_connector.store import reports
+from ml_connector.store.tables import intent, record_state
+from ml_connector_tests.faults.site import COMPANY, Site, open_site
+
+CUSTOMERS = 200
+COMPARED = 100  # of them are ordinary ones, at least
+FEW, MANY = 8, 60  # changes that travel in calls of their own, and in a batch
+BATCH_ABOVE = 50
+SETTLE = timedelta(seconds=60)
+LATE = 20.0  # seconds after which an unanswered call is carried out: longer than two syncs take
+STOPPED = 1
+CONTACTS, PAGE = "/v1/contact$", "/v1/customer$"
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A site that was synchronised once; three members have said no since, and go on changing at Visma."""
+    with open_site(tmp_path_factory.mktemp("site"), CUSTOMERS) as opened:
+        configure(opened)
+        assert opened.sync() == 0
+        left = opened.mailchimp.control("unsubscribe-some", {"count": 3})["members"]
+        opened.said_no |= {one["email_address"].lower() for one in left}
+        yield opened
+
+
+def configure(site: Site) -> None:
+    """Small pages, short pauses, few changes to a batch, and a settle time that a test can wait for."""
+    document = yaml.safe_load(site.home.config_path.read_text())
+    company = document["companies"][COMPANY]
+    company["visma"] |= {"page_size": 50, "retries": {"first_pause": 0.01, "jitter": 0}}
+    company["targets"]["mailchimp"] |= {"settle": f"{SETTLE.seconds}s", "batch_above": BATCH_ABOVE}
+    site.home.config_path.write_text(yaml.safe_dump(document))
+
+
+@contextmanager
+def trouble(simulator: Simulator, *rules: dict[str, Any]) -> Iterator[None]:
+    """Faults that are in force within the block; each of them has to strike."""
+    simulator.control("faults", list(rules))
+    yield
+    struck = simulator.control("faults")["rules"]
+    simulator.control("faults", [])
+    assert all(rule["fired"] for rule in struck), struck
+
+
+def stir(site: Site, changes: int = FEW) -> list[str]:
+    """Rename ordinary customers and everybody who said no; returns the ordinary ones' numbers."""
+    chosen: list[str] = site.dice.sample(site.ordinary(), changes)
+    left = [row["number"] for row in site.customers() if email_of(row) in site.said_no]
+    for number in {*chosen, *left}:
+        site.change(number, name=f"Ny {site.dice.randrange(10**9)} Æ")
+    return chosen
+
+
+def email_of(row: dict[str, Any]) -> str:
+    return str((row.get("mainContact") or {}).get("email") or "").strip().lower()
+
+
+def problems(site: Site) -> dict[str, dict[str, Any]]:
+    """What `ml-connector problems` lists, by record; addresses that were refused before any fault are left out."""
+    with site.home.open() as home, home.database.connect() as connection:
+        found = reports.problems(connection, COMPANY, "mailchimp")
+    awkward = {number for numbers in site.visma.control("state")["awkward"].values() for number in numbers}
+    return {problem["key"]: problem for problem in found if problem["key"] not in awkward}
+
+
+def failed_windows(site: Site) -> set[str]:
+    """The windows that Dagster shows as failed at the target."""
+    with site.home.open() as home, dg.DagsterInstance.from_config(str(site.home.dagster_home)) as instance:
+        company = home.config.company(COMPANY)
+        return set(to_deliver(home, instance, company, company.targets["mailchimp"], datetime.now(UTC)).failed)
+
+
+def wait_out(site: Site) -> None:
+    """The settle time and every pause before a further try have passed."""
+    passed = datetime.now(UTC) - SETTLE
+    with site.home.open() as home, home.database.begin() as connection:
+        connection.execute(update(record_state).where(record_state.c.due_at.is_not(None)).values(due_at=passed))
+        connection.execute(update(intent).values(started_at=passed))
+
+
+def forget_calls(site: Site) -> None:
+    for one in (site.visma, site.mailchimp):
+        httpx.delete(f"{one.url}/_simulator/calls", trust_env=False).raise_for_status()
+
+
+def calls(simulator: Simulator, *methods: str) -> list[dict[str, Any]]:
+    return [call for call in simulator.control("calls")["log"] if call["method"] in methods]
+
+
+def all_is_well(site: Site) -> None:
+    """One sync repairs what is left, another finds nothing to do, and both sides agree."""
+    assert site.sync() == 0
+    assert not problems(site)
+    assert not failed_windows(site)
+    assert site.verify() >= COMPARED
+
+
+# --- Mailchimp is down -----------------------------------------------------------------------------------------------
+
+
+def test_mailchimp_goes_down_in_the_middle_of_a_delivery(site: Site) -> None:
+    """failures.md 16: its windows are red and records are named; later only what is missing is sent, nothing twice."""
+    changed = stir(site, 30)
+    forget_calls(site)
+    with trouble(site.mailchimp, {"fault": "server_error", "path": "/members/", "after": 10}):
+        assert site.sync() == STOPPED
+    assert failed_windows(site)
+    named = problems(site)
+    assert named
+    assert set(named) <= {row["number"] for row in site.customers()}
+    assert {(problem["outcome"], problem["class"]) for problem in named.values()} == {("failed", "outage")}
+    assert all("status 500" in problem["reason"] for problem in named.values())
+
+    wait_out(site)
+    all_is_well(site)
+    succeeded = Counter(call["path"] for call in calls(site.mailchimp, "PUT") if call["status"] == 200)
+    assert len(succeeded) >= len(changed)
+    assert set(succeeded.values()) == {1}
+
+
+def test_a_batch_whose_results_cannot_be_fetched_is_not_handed_over_again(site: Site) -> None:
+    """Mailchimp goes down while a batch is at work there: the next sync reads what became of it."""
+    stir(site, MANY)
+    forget_calls(site)
+    with trouble(site.mailchimp, {"fault": "html_error", "path": "/batches/", "method": "GET"}):
+        assert site.sync() == STOPPED
+    assert failed_windows(site)
+    all_is_well(site)
+    assert len(calls(site.mailchimp, "POST")) == 1
+    assert not calls(site.mailchimp, "PUT", "PATCH")
+
+
+def test_limits_without_a_body_reject_nobody(site: Site) -> None:
+    """failures.md 14: a bare 403 and a bodiless 429 mean to call less, and no record hears of it."""
+    changed = stir(site)
+    forget_calls(site)
+    limits = [
+        {"fault": "forbidden_empty", "path": "/members/", "times": 2},
+        {"fault": "rate_limit_empty", "path": "/members/", "after": 3, "times": 2},
+    ]
+    with trouble(site.mailchimp, *limits):
+        assert site.sync() == 0
+    assert not problems(site)
+    statuses = Counter(call["status"] for call in calls(site.mailchimp, "PUT"))
+    assert statuses == {403: 2, 429: 2, 200: len(changed) + len(site.said_no)}
+    all_is_well(site)
+
+
+# --- Visma's answers are torn ----------------------------------------------------------------------------------------
+
+
+def test_a_page_is_asked_for_again_after_every_kind_of_broken_answer(site: Site) -> None:
+    """Torn JSON, a gateway's page, a reset within the body and a cut connection, one after the other: all is read."""
+    stir(site)
+    broken = ("torn_json", "html_error", "reset_body", "reset")
+    with trouble(site.visma, *({"fault": name, "path": PAGE, "after": n, "times": 1} for n, name in enumerate(broken))):
+        assert site.sync() == 0
+    all_is_well(site)
+
+
+@pytest.mark.parametrize("fault", ["torn_json", "html_error", "reset_body"])
+def test_an_entity_that_cannot_be_read_does_not_hold_up_the_others(site: Site, fault: str) -> None:
+    """The read of the contacts stops; the customers are read and delivered, and the next sync reads the contacts."""
+    changed = stir(site)
+    rows = {row["number"]: row for row in site.customers()}
+    with trouble(site.visma, {"fault": fault, "path": CONTACTS}):
+        assert site.sync() == STOPPED
+    members = site.members()
+    for number in changed:
+        assert members[email_of(rows[number])]["merge_fields"]["COMPANY"] == rows[number]["name"]
+    all_is_well(site)
+
+
+def test_a_scan_that_breaks_off_loses_nothing(site: Site) -> None:
+    """failures.md 1: after two pages every further one is torn; the next read begins from the same moment."""
+    changed = stir(site, MANY)
+    with trouble(site.visma, {"fault": "torn_json", "path": PAGE, "after": 1}):
+        assert site.sync(full=True) == STOPPED
+    delivered = site.members()
+    rows = {row["number"]: row for row in site.customers()}
+    behind = [
+        number
+        for number in changed
+        if delivered[email_of(rows[number])]["merge_fields"]["COMPANY"] != rows[number]["name"]
+    ]
+    assert behind, "the scan broke off before it met everybody"
+    all_is_well(site)
+
+
+def test_a_token_that_expires_during_a_scan_is_renewed(site: Site) -> None:
+    """failures.md 15: one refusal costs one more token, and no row."""
+    stir(site)
+    forget_calls(site)
+    with trouble(site.visma, {"fault": "expired_token", "path": PAGE, "after": 1, "times": 1}):
+        assert site.sync(full=True) == 0
+    by_status = Counter(call["status"] for call in calls(site.visma, "GET"))
+    assert by_status[401] == 1
+    all_is_well(site)
+
+
+def test_a_token_that_is_refused_for_good_stops_the_read_and_not_the_delivery(site: Site) -> None:
+    """What landed before is delivered, and once tokens work again the rest follows."""
+    stir(site)
+    with trouble(site.visma, {"fault": "expired_token", "path": "/v1/"}):
+        assert site.sync() == STOPPED
+    all_is_well(site)
+
+
+@pytest.mark.parametrize("system", ["visma", "mailchimp"])
+def test_retry_after_is_obeyed(site: Site, system: str) -> None:
+    """failures.md 19: after a 429 with Retry-After nobody calls until then."""
+    stir(site)
+    forget_calls(site)
+    simulator = site.visma if system == "visma" else site.mailchimp
+    path = PAGE if system == "visma" else "/members/"
+    with trouble(simulator, {"fault": "rate_limit", "path": path, "times": 1, "retry_after": 2}):
+        assert site.sync() == 0
+    log = calls(simulator, "GET", "PUT")
+    refused = next(place for place, call in enumerate(log) if call["status"] == 429)
+    moments = [datetime.fromisoformat(call["at"]) for call in log]
+    in_flight = timedelta(seconds=0.5)  # calls that left before the answer was there
+    between = [moment - moments[refused] for moment in moments[refused + 1 :]]
+    assert not [after for after in between if in_flight < after < timedelta(seconds=1.8)], between
+    all_is_well(site)
+
+
+# --- answers that never came -----------------------------------------------------------------------------------------
+
+
+def test_a_lost_answer_of_a_single_write_leaves_the_newest_version(site: Site) -> None:
+    """failures.md 35, for states: the write happened and nobody said so; the customer changes, and changes again."""
+    changed = stir(site)
+    with trouble(site.mailchimp, {"fault": "lost_answer", "method": "PUT", "times": 3}):
+        assert site.sync() == 0
+    for number in changed:
+        site.change(number, name=f"Nyere {number}")
+    assert site.sync() == 0
+    wait_out(site)
+    all_is_well(site)
+
+
+def test_a_write_that_commits_late_never_ends_on_top_of_a_newer_one(site: Site) -> None:
+    """failures.md 35, for states: the repetition was answered, twice even; the first try still is to be waited for."""
+    changed = stir(site)
+    late = {"fault": "late_commit", "method": "PUT", "times": 3, "seconds": LATE}
+    with trouble(site.mailchimp, late):
+        assert site.sync() == 0
+        assert site.sync() == 0
+        for number in changed:
+            site.change(number, name=f"Nyere {number}")
+        assert site.sync() == 0
+        waiting = problems(site)
+        assert {problem["class"] for problem in waiting.values()} == {"in doubt"}
+        assert len(waiting) == 3
+        assert "never answered" in next(iter(waiting.values()))["reason"]
+        until_committed(site)
+    wait_out(site)
+    all_is_well(site)
+
+
+@pytest.mark.parametrize("fault", ["lost_answer", "late_commit"])
+def test_a_batch_without_an_answer_leaves_the_newest_version(site: Site, fault: str) -> None:
+    """failures.md 35, for states: whether it was taken is unknown, so newer versions wait until it would be done."""
+    changed = stir(site, MANY)
+    forget_calls(site)
+    with trouble(site.mailchimp, {"fault": fault, "path": "/batches$", "method": "POST", "times": 1, "seconds": LATE}):
+        assert site.sync() == 0
+        assert set(changed) <= set(problems(site))
+        newer = changed[:FEW]
+        for number in newer:
+            site.change(number, name=f"Nyere {number}")
+        assert site.sync() == 0
+        assert {problems(site)[number]["class"] for number in newer} == {"in doubt"}
+        until_committed(site)
+    wait_out(site)
+    all_is_well(site)
+
+
+def until_committed(site: Site) -> None:
+    """Wait for the calls that are still to be carried out, and for the batches among them."""
+    for _ in range(600):
+        batches = [one["status"] for one in site.mailchimp.control("state?count=1000")["batches"]]
+        if not site.mailchimp.control("faults")["pending"] and set(batches) <= {"finished"}:
+            return
+        time.sleep(0.1)
+    raise AssertionError("a late call was never carried out")
+
+
+# --- people and addresses --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("address", "kind", "words"),
+    [
+        ("kari@glemt.no", "forgotten address", "deleted for good"),
+        ("kari@looks-fake.no", "fake address", "fake"),
+        ("kari.at.nowhere", "malformed address", "no e-mail address"),
+    ],
+)
+def test_an_address_that_is_refused_is_named_in_plain_words(site: Site, address: str, kind: str, words: str) -> None:
+    """The record is rejected with the reason, without the address; with its old address back it is delivered again."""
+    number = stir(site, 1)[0]
+    row = next(row for row in site.customers() if row["number"] == number)
+    site.change(number, mainContact={"email": address})
+    assert site.sync() == 0
+    (problem,) = problems(site).values()
+    assert (problem["key"], problem["outcome"], problem["class"]) == (number, "rejected", kind)
+    assert words in problem["reason"]
+    assert address not in problem["reason"]
+    assert address not in site.members()
+
+    site.change(number, mainContact={"email": row["mainContact"]["email"]})
+    all_is_well(site)
+
+
+def test_who_bounced_or_left_is_updated_and_stays_off_the_list(site: Site) -> None:
+    """failures.md 12: in a compliance state the fields still follow Visma, and the status stays Mailchimp's."""
+    rows = {row["number"]: row for row in site.customers()}
+    bounced = next(number for number in site.ordinary() if email_of(rows[number]) not in site.said_no)
+    address = email_of(rows[bounced])
+    site.mailchimp.control(f"members/{address}/clean", {})
+    stir(site)
+    site.change(bounced, name="Sprettert AS")
+    with trouble(site.mailchimp, {"fault": "lost_answer", "method": "PUT", "times": 1}):
+        assert site.sync() == 0
+    wait_out(site)
+    all_is_well(site)
+    member = site.members()[address]
+    assert (member["status"], member["merge_fields"]["COMPANY"]) == ("cleaned", "Sprettert AS")
+    assert {site.members()[left]["status"] for left in site.said_no} == {"unsubscribed"}
