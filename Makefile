@@ -28,7 +28,7 @@ lint: $(INSTALLED)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# Installed anew only when pyproject.toml or the lock file changed.
+# Installed anew only when pyproject.toml or the lock file changed. The lock file is complete, so nothing is resolved here.
 $(INSTALLED): pyproject.toml requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null || { \
 	  echo "ml-connector needs Python 3.11, 3.12 or 3.13; '$(PYTHON)' is $$($(PYTHON) --version 2>&1)."; \
@@ -36,7 +36,7 @@ $(INSTALLED): pyproject.toml requirements.lock
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || { \
 	  echo "Python has no venv here; on Debian and Ubuntu: apt-get install python3-venv"; exit 2; }
 	@echo "Installing into .venv; this takes a minute or two, once."
-	@$(PIP) --require-hashes -r requirements.lock
+	@$(PIP) --require-hashes --no-deps --requirement requirements.lock
 	@$(PIP) --no-deps --editable .
 	@touch $@
 

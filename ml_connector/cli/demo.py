@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -133,6 +136,7 @@ def _story(played: Played, customers: int, seconds: float) -> str:
     def second(outcome: str) -> str:
         return f"{played.count(SECOND, outcome):,}"
 
+    command = _command()
     changes = {name: len(numbers) for name, numbers in played.changed.items()}
     return (
         f"Round 1 read all {customers:,} customers from Visma and created {first('created')} members at Mailchimp; "
@@ -146,12 +150,19 @@ def _story(played: Played, customers: int, seconds: float) -> str:
         f"\n"
         f"Where to look next:\n"
         f"  export ML_CONNECTOR_HOME={PLACE.absolute()}\n"
-        f"  ml-connector status                how everything stands\n"
-        f"  ml-connector problems              what was rejected, and why\n"
-        f"  ml-connector record {COMPANY} {played.changed['changed'][0]}   one customer's whole history\n"
-        f"  ml-connector audit verify          whether somebody edited the log of what was sent\n"
-        f"  make up                            the same in Dagster's own pages"
+        f"  {command} status                how everything stands\n"
+        f"  {command} problems              what was rejected, and why\n"
+        f"  {command} record {COMPANY} {played.changed['changed'][0]}   one customer's whole history\n"
+        f"  {command} audit verify          whether somebody edited the log of what was sent\n"
+        f"  {command} demo --up             the same in Dagster's own pages"
     )
+
+
+def _command() -> str:
+    """How the command is called from here: by its path where it is not among the shell's programs."""
+    if shutil.which("ml-connector"):
+        return "ml-connector"
+    return os.path.relpath(Path(sys.executable).with_name("ml-connector"))
 
 
 def _serve(processes: Processes, home: Home, running: Mapping[str, Simulator], port: int) -> None:
@@ -167,6 +178,6 @@ def _serve(processes: Processes, home: Home, running: Mapping[str, Simulator], p
         output.say(f"{one.name:<11} {one.url}/_simulator/state")
     output.say()
     output.say(f"The schedule polls Visma every minute, and the sensor delivers to {TARGET}. Ctrl-C stops all of it.")
-    output.say(f"In another terminal: export ML_CONNECTOR_HOME={home.path}; ml-connector status")
+    output.say(f"In another terminal: export ML_CONNECTOR_HOME={home.path}; {_command()} status")
     sys.stdout.flush()
     processes.wait()

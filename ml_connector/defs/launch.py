@@ -166,7 +166,11 @@ class _Launcher:
     def _run(
         self, job_name: str, run_id: str, config: Mapping[str, Any], tags: Mapping[str, str]
     ) -> Sequence[dg.DagsterEvent]:
-        """Run a job here. The run names the code location, so that it can be re-executed from Dagster's pages."""
+        """Run a job here.
+
+        The run names the code location, so that it can be re-executed from Dagster's pages; `execute_in_process` and
+        `execute_job` create runs that do not (tried on 1.13.27), hence the imports of Dagster's own parts.
+        """
         job = self.definitions.resolve_job_def(job_name)
         location = RegisteredCodeLocationOrigin(CODE_LOCATION)
         run = self.instance.create_run_for_job(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import takewhile
+from typing import Final
 
 import dagster as dg
 
@@ -15,6 +17,9 @@ from ml_connector.engine.deliver import is_due, open_book
 from ml_connector.engine.ports import Flow
 from ml_connector.home import OpenHome
 from ml_connector.store.checks import rejected_windows
+
+FAILED: Final = "FAILED"  # as Dagster calls it; the type has no public name
+MOST_MISSING: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +56,22 @@ def to_read(home: OpenHome, company: Company, now: datetime) -> Span:
 
 
 def to_deliver(home: OpenHome, instance: dg.DagsterInstance, company: Company, target: Target, now: datetime) -> Work:
-    """What is due at a target, and the windows of a run that delivers it."""
+    """What is due at a target, and the windows of a run that delivers it.
+
+    The run reaches to the open window, and back to where the last one ended: a window in which nothing changed is shown
+    as delivered too, instead of as missing.
+    """
     ledger = home.ledger(company.name)
-    due = any(is_due(flow, ledger, target.name, now) for flow in target.flows)
-    waiting = {window for flow in target.flows for window in outstanding(home, company, target, flow, now)}
-    failed = {window for flow in target.flows for window in _failed(home, instance, company, target, flow)}
-    windows = waiting | failed or {company.windows.key(now, now)}
-    return Work(due, failed, Span(min(windows), max(windows)))
+    open_window = company.windows.key(now, now)
+    due, failed, windows = False, set[str](), {open_window}
+    for flow in target.flows:
+        statuses = _statuses(instance, company, target, flow)
+        due = due or is_due(flow, ledger, target.name, now)
+        red = {window for window, status in statuses.items() if status == FAILED}
+        failed |= red - rejected(home, company, target, flow) if red else red
+        windows |= failed | outstanding(home, company, target, flow, now)
+        windows |= _missing_before(min(windows), statuses)
+    return Work(due, failed, Span(min(windows), open_window))
 
 
 def outstanding(home: OpenHome, company: Company, target: Target, flow: Flow, now: datetime) -> set[str]:
@@ -77,15 +91,19 @@ def rejected(home: OpenHome, company: Company, target: Target, flow: Flow) -> se
         return rejected_windows(connection, company.name, target.name, flow.name)
 
 
-def _failed(home: OpenHome, instance: dg.DagsterInstance, company: Company, target: Target, flow: Flow) -> set[str]:
-    """Failed windows, without those that only a change of the record or the mapping can turn green."""
+def _statuses(instance: dg.DagsterInstance, company: Company, target: Target, flow: Flow) -> Mapping[str, str | None]:
+    """What Dagster shows for every window of a flow, in order; None: missing."""
     windows = partitions(company.windows)
-    statuses = instance.get_status_by_partition(target_key(target, flow), windows.get_partition_keys(), windows) or {}
-    failed = {key for key, status in statuses.items() if status is not None and status.value == _FAILED}
-    return failed - rejected(home, company, target, flow) if failed else failed
+    keys = windows.get_partition_keys()
+    found = instance.get_status_by_partition(target_key(target, flow), keys, windows) or {}
+    return {key: status.value if (status := found.get(key)) else None for key in keys}
 
 
-_FAILED = "FAILED"
+def _missing_before(first: str, statuses: Mapping[str, str | None]) -> set[str]:
+    """The missing windows between the last one that is shown and the first of the run, unless they are too many."""
+    earlier = [window for window in statuses if window < first]
+    gap = list(takewhile(lambda window: statuses[window] is None, reversed(earlier)))
+    return set(gap) if len(gap) <= MOST_MISSING else set()
 
 
 def _windows(company: Company, moments: Iterable[datetime], now: datetime) -> set[str]:

@@ -78,7 +78,8 @@ def hold(
             return
         mine = _enter(database, name, run_id)
         stop = threading.Event()
-        beat = threading.Thread(target=_beat, args=(database, lock, mine, heartbeat, stop), daemon=True)
+        arguments = (database, lock, mine, heartbeat, stop)
+        beat = threading.Thread(target=_beat, name=f"lease of {name}", args=arguments, daemon=True)
         beat.start()
         try:
             yield True

@@ -51,7 +51,8 @@ def test_definitions_can_be_loaded_and_run(place: Place) -> None:
         "nordic__check_mailchimp_sensor",
     }
     assert all(one.default_status is dg.DefaultSensorStatus.RUNNING for one in repository.sensor_defs)
-    assert all(one.description for one in (*repository.schedule_defs, *repository.sensor_defs))
+    assert all(one.description for one in repository.schedule_defs)
+    assert all(one.description for one in repository.sensor_defs)
     checks = {key.name for key in repository.asset_graph.asset_check_keys if key.asset_key == MEMBERS}
     assert checks == {"every_record_delivered", "outcomes_add_up", "no_one_resubscribed"}
     assert definitions.resolve_implicit_global_asset_job_def().executor_def.name == "in_process"

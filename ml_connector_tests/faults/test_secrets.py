@@ -35,7 +35,9 @@ ACCESS_TOKEN = "mc-oauth-token-Yb5hR2xLq9"
 REFUSED_SECRET = "kQ7-other-secret-Jd6sMf1c"
 KEY_FILES = {"vault.key", "vault.key.new"}
 HEADER = re.compile(rb"(?i)\b(?:basic|bearer) +[a-z0-9._~+/-]{16,}")
-EMAIL = re.compile(rb"[^\s@\"'<>,;:()]+@[^\s@\"'<>,;:()]+")
+AROUND_AT = 64  # bytes before and behind an @ that are taken for an address
+BEFORE_AT = re.compile(rb"[^\s@\"'<>,;:()\\]+\Z")
+BEHIND_AT = re.compile(rb"[^\s@\"'<>,;:()\\]+")
 SQLITE = b"SQLite format 3"
 TRAP = "CREATE TRIGGER trap BEFORE INSERT ON {table} BEGIN SELECT RAISE(ABORT, 'disk I/O error'); END"
 
@@ -45,7 +47,8 @@ class Watched:
     """Commands that ran, what they printed, and what could be seen of them meanwhile.
 
     Attributes:
-        printed: both streams of each command, by its arguments.
+        printed: both streams of each command, by its number and arguments.
+        last: what the last command printed.
         seen: command lines and environments of all processes while they ran.
         logs: the database's write-ahead log as it was last seen, by the number of the command or sync.
         watched: the processes whose environment was seen.
@@ -57,6 +60,7 @@ class Watched:
     seen: set[bytes] = field(default_factory=set)
     logs: dict[int, bytes] = field(default_factory=dict)
     started: int = 0
+    last: bytes = b""
     watched: set[int] = field(default_factory=set)
 
     def run(self, *arguments: str, stdin: object = None, module: str = "ml_connector.cli") -> int:
@@ -80,7 +84,7 @@ class Watched:
                 self.look()
                 time.sleep(0.3)
             printed.seek(0)
-            self.printed[" ".join(arguments)] = printed.read()
+            self.last = self.printed[f"{self.started} {' '.join(arguments)}"] = printed.read()
         return process.returncode
 
     def sync(self, *, full: bool = False) -> int:
@@ -117,8 +121,7 @@ class Aftermath:
 
     def people(self, content: bytes) -> set[bytes]:
         """The addresses and names of customers in a content."""
-        addresses = {found.lower() for found in EMAIL.findall(content)} & self.addresses
-        return addresses | {name for name in self.names if name in content}
+        return (set(addresses_in(content)) & self.addresses) | {name for name in self.names if name in content}
 
     def leaks(self, content: bytes) -> set[str]:
         """The names of the secrets in a content."""
@@ -145,6 +148,15 @@ def unpacked(path: Path) -> bytes:
                         if isinstance(value, bytes):
                             parts += [value, inflated(value)]
     return b"\n".join(parts)
+
+
+def addresses_in(content: bytes) -> Iterator[bytes]:
+    """What may be e-mail addresses, in small letters."""
+    for at in re.finditer(b"@", content):
+        before = BEFORE_AT.search(content, max(0, at.start() - AROUND_AT), at.start())
+        behind = BEHIND_AT.match(content, at.end(), at.end() + AROUND_AT)
+        if before and behind:
+            yield content[before.start() : behind.end()].lower()
 
 
 def inflated(value: bytes) -> bytes:
@@ -255,7 +267,7 @@ def broken_down(watched: Watched) -> None:
         assert watched.sync() == 1
     with trap(site, "credential"):
         assert watched.run("credentials", "set", TARGET, stdin={"api_key": API_KEY}) == 1
-    assert b"Traceback" in watched.printed[f"credentials set {TARGET}"]
+    assert b"Traceback" in watched.last
     unfit = {"client_id": "isv_demo", "client_secret": REFUSED_SECRET, "client_secrets": REFUSED_SECRET}
     assert watched.run("credentials", "set", f"{COMPANY}/visma", stdin=unfit) == 2
     assert watched.sync() == 0
@@ -279,7 +291,7 @@ def looked_at(watched: Watched) -> None:
     assert watched.run("problems", "--json") == 0
     (number,) = watched.site.dice.sample(watched.site.ordinary(), 1)
     assert watched.run("record", COMPANY, number, "--payload") == 0
-    assert b"email_address" in watched.printed[f"record {COMPANY} {number} --payload"]
+    assert b"email_address" in watched.last
     export = watched.folder / "audit.jsonl"
     assert watched.run("audit", "export", "--format", "jsonl", "--payload", "-o", str(export)) == 0
     watched.printed["the export"] = export.read_bytes()
@@ -298,12 +310,16 @@ def other_credentials(watched: Watched) -> None:
 
 
 def people_of(site: Site) -> tuple[set[bytes], set[bytes]]:
-    """Addresses of all customers and contacts, in small letters; names of some, also as JSON writes them in ASCII."""
+    """Addresses of all customers and contacts, in small letters; and of some the names and addresses as texts.
+
+    Texts are found wherever they stand, also where nothing separates them from what stands beside them.
+    """
     state = site.visma.control("state?count=100000")
     customers, contacts = state["customers"]["rows"], state["contacts"]["rows"]
     blocks = [row.get(block) or {} for row in customers for block in ("mainContact", "invoiceContact")]
     addresses = {str(one.get("email") or "").strip().lower() for one in (*blocks, *contacts)}
     names = {row["name"].strip() for row in customers[::4]} | {row["displayName"] for row in contacts[::4]}
+    names |= set(sorted(addresses)[::4])
     written = {form for name in names for form in (name, json.dumps(name)[1:-1]) if len(name) > 7}
     return {one.encode() for one in addresses if "@" in one}, {one.encode() for one in written}
 
