@@ -28,9 +28,8 @@ from ml_connector.cli import (
     status,
     sync,
 )
+from ml_connector.cli.interruption import INTERRUPTED
 from ml_connector.errors import ConfigurationProblem, Problem
-
-INTERRUPTED = 130
 
 
 def build() -> typer.Typer:

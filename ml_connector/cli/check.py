@@ -10,7 +10,8 @@ import typer
 from ml_connector.accounts import connect_source, connect_target
 from ml_connector.cli import output
 from ml_connector.cli.arguments import Selection, opened
-from ml_connector.cli.progress import Say, progress
+from ml_connector.cli.interruption import Say
+from ml_connector.cli.progress import progress
 from ml_connector.config import Source, Target
 from ml_connector.errors import Problem
 from ml_connector.home import OpenHome

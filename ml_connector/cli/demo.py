@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 import time
@@ -15,8 +14,9 @@ import typer
 
 from ml_connector.cli import check, output, runs, simulators
 from ml_connector.cli.demo_home import COMPANY, PLACE, TARGET, fresh, furnish, give_credentials, set_up
+from ml_connector.cli.interruption import Say
 from ml_connector.cli.processes import HOST, Processes, free_ports, require_free
-from ml_connector.cli.progress import Say, progress
+from ml_connector.cli.progress import progress
 from ml_connector.cli.simulators import Simulator
 from ml_connector.errors import Problem
 from ml_connector.home import Home
@@ -58,7 +58,7 @@ def run(up: Up = False, customers: Customers = 2000, port: Port = 3000, as_json:
     if up:
         require_free(port)
     with fresh() as home, Processes() as processes:
-        with progress() as say:
+        with progress(processes.stop) as say:
             say("Starting the simulators")
             running = _start(processes, customers)
             furnish(home, running)
@@ -70,7 +70,7 @@ def run(up: Up = False, customers: Customers = 2000, port: Port = 3000, as_json:
             raise typer.Exit(code)
         if up:
             _serve(processes, home, running, port)
-        with progress() as say:
+        with progress(processes.stop) as say:
             played = _play(home, running, say)
     _report(played, customers, time.monotonic() - began, as_json)
 
@@ -162,14 +162,15 @@ def _command() -> str:
     """How the command is called from here: by its path where it is not among the shell's programs."""
     if shutil.which("ml-connector"):
         return "ml-connector"
-    return os.path.relpath(Path(sys.executable).with_name("ml-connector"))
+    path = Path(sys.executable).with_name("ml-connector")
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
 def _serve(processes: Processes, home: Home, running: Mapping[str, Simulator], port: int) -> None:
     """Dagster's own pages on the demo's home, until Ctrl-C."""
     workspace = str(home.path / "workspace.yaml")
     command = [sys.executable, "-m", "dagster", "dev", "-w", workspace, "-h", HOST, "-p", str(port)]
-    with progress() as say:
+    with progress(processes.stop) as say:
         say("Starting Dagster")
         dagster = processes.start("Dagster", command, home.environment())
         processes.wait_until_serving(dagster, port, seconds=120)

@@ -24,8 +24,8 @@ def entity(company: Company, entity: Entity) -> str:
     if entity.windowed:
         lines.append(
             f"Polled at `{source.poll}` ({company.timezone.key}); a full re-read at `{source.full}` finds what polling "
-            "cannot see. A read lands every new version, encrypted; replay starts there. Windows label reads and do "
-            "not bound them."
+            "cannot see. A read lands every new version, encrypted; replay starts there. Windows are in UTC; they "
+            "label reads and do not bound them, so each window of a read shows the figures of the whole read."
         )
     else:
         lines.append("Reference data without a change time: read as a whole, at most once a day.")
@@ -38,18 +38,20 @@ def flow(target: Target, flow: Flow) -> str:
     when = f"at `{target.deliver}`" if target.deliver else "as soon as something landed"
     return "\n".join(
         [
-            f"{flow.title} at {target.system.title} ({target.id}), one for each record of `{flow.entity}`, delivered "
-            f"{when}. A window that is green has nothing outstanding; a red one is sent by running it again, and only "
-            "what is missing is sent.",
+            f"{flow.title} at {target.system.title} ({target.id}), one for each record of {flow.entity}, delivered "
+            f"{when}.",
             "",
-            f"| {target.system.title} | from |",
-            "| --- | --- |",
-            *rows,
+            "Green: every record of the window (UTC) was attempted. What was refused, or is tried again, is in the "
+            "check every_record_delivered. Red: the target stopped; running the window again sends what is missing.",
             "",
-            "What is not delivered, and why: the check `every_record_delivered`, or in a terminal",
+            "What is not delivered, and why, in a terminal:",
             "",
             f"    ml-connector problems {target.id}",
             f"    ml-connector record {target.company} KEY",
+            "",
+            f"| {target.system.title} field | comes from |",
+            "| --- | --- |",
+            *rows,
         ]
     )
 
@@ -79,7 +81,7 @@ def window(target: Target, report: FlowReport, tally: Tally, run_id: str) -> Met
         "run_calls": report.calls,
         "run_seconds": round(report.seconds, 3),
         "audit_hash": report.last_hash or "",
-        "look": dg.MetadataValue.md(
+        "what_next": dg.MetadataValue.md(
             f"`ml-connector problems {target.id}` shows what is not delivered, "
             f"`ml-connector record {target.company} KEY` one record's history, "
             f"`ml-connector replay {target.id} --run {run_id}` sends this run's records again."

@@ -16,9 +16,11 @@ from ml_connector.defs.windows import partitions
 from ml_connector.engine.poll import PollReport, poll
 from ml_connector.engine.ports import Entity
 from ml_connector.home import OpenHome
+from ml_connector.store.retention import sweep
 from ml_connector.systems.registry import SourceAccount
 
 REFERENCE_AGE = timedelta(days=1)
+LANDINGS_KEPT = timedelta(days=90)  # older ones go with a full read, but for those that hold a record's newest version
 
 
 class ReadConfig(dg.Config):
@@ -60,6 +62,8 @@ def source_asset(site: Site, company: Company, entity: Entity) -> dg.AssetsDefin
                 return
             account = stack.enter_context(getattr(context.resources, op_name(source)).open(home))
             report = read_entity(home, company, entity, account, context.run.run_id, full=config.full)
+            if config.full:
+                sweep(home.database, home.landings, now(), LANDINGS_KEPT)
             yield dg.MaterializeResult(metadata=describe.read(report))
 
     return read

@@ -36,7 +36,6 @@ class FlowReport:
     Attributes:
         windows: counts per window that it touched.
         unfinished: windows with records that were not attempted, because the target stopped.
-        rejected_in: windows that hold a record which this delivery saw rejected.
         stopped: why the target stopped, or None.
         last_hash: the audit's newest hash, hexadecimal; None while there is none.
     """
@@ -44,7 +43,6 @@ class FlowReport:
     flow: str
     windows: dict[str, Tally]
     unfinished: set[str]
-    rejected_in: set[str]
     calls: int
     seconds: float
     stopped: StoppedProblem | None
@@ -136,7 +134,6 @@ class _Delivery:
             flow=self.flow.name,
             windows=self.tallies.by_window,
             unfinished=unfinished,
-            rejected_in={window for window, tally in self.tallies.by_window.items() if tally.rejected},
             calls=self.writer.calls - calls,
             seconds=time.monotonic() - began,
             stopped=stopped,

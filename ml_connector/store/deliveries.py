@@ -270,19 +270,32 @@ class Deliveries:
                 yield moment
 
     def _by_landing(self, query: Select[Any]) -> Iterator[list[Version]]:
-        query = query.order_by(source_row.c.landing_id.desc(), source_row.c.position.asc()).limit(CHUNK)
-        chunk = self._versions(query)
-        while chunk:
-            yield chunk
-            last = chunk[-1]
-            chunk = self._versions(
-                query.where(
-                    or_(
-                        source_row.c.landing_id < last.landing_id,
-                        and_(source_row.c.landing_id == last.landing_id, source_row.c.position > last.position),
-                    )
+        """Chunks in the order of the landing files, the newest first.
+
+        Landing by landing, because each step then walks an index; sorting all that is left for every chunk would cost
+        the square of their number.
+        """
+        landings = query.with_only_columns(source_row.c.landing_id).distinct()
+        with self._database.connect() as connection:
+            waiting = sorted(connection.execute(landings).scalars(), reverse=True)
+        chunk: list[Version] = []
+        for landing_id in waiting:
+            after = -1
+            while True:
+                step = (
+                    query.where(source_row.c.landing_id == landing_id, source_row.c.position > after)
+                    .order_by(source_row.c.position)
+                    .limit(CHUNK - len(chunk))
                 )
-            )
+                found = self._versions(step)
+                chunk += found
+                if len(chunk) < CHUNK:
+                    break
+                after = found[-1].position
+                yield chunk
+                chunk = []
+        if chunk:
+            yield chunk
 
     def _select(self, moment: Any) -> Select[Any]:
         return select(

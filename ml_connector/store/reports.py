@@ -16,7 +16,6 @@ from ml_connector.store.tables import (
     entity_state,
     flow_state,
     landing,
-    reading,
     record_state,
     source_row,
 )
@@ -198,17 +197,6 @@ def deliveries(connection: Connection, run_ids: Sequence[str]) -> list[dict[str,
     return sorted(runs.values(), key=lambda run: list(run_ids).index(run["run_id"]))
 
 
-def readings(connection: Connection, run_id: str) -> list[dict[str, Any]]:
-    """The reads of one run: entity, whole, since, rows, landed, vanished, calls, seconds (None: unfinished), note."""
-    query = select(reading).where(reading.c.run_id == run_id).order_by(reading.c.id)
-    names = ("entity", "whole", "since", "rows", "landed", "vanished", "calls")
-    return [
-        {name: row[name] for name in names}
-        | {"seconds": _seconds(row["started_at"], row["finished_at"]), "note": row["note"]}
-        for row in connection.execute(query).mappings()
-    ]
-
-
 def unknown(connection: Connection, company: str, entities: Iterable[str], keys: Sequence[str]) -> list[str]:
     """Those of these keys that no read has ever met in one of the entities."""
     met: set[str] = set()
@@ -220,10 +208,6 @@ def unknown(connection: Connection, company: str, entities: Iterable[str], keys:
         )
         met.update(connection.execute(query).scalars())
     return [key for key in keys if key not in met]
-
-
-def _seconds(began: datetime, ended: datetime | None) -> float | None:
-    return None if ended is None else round((ended - began).total_seconds(), 3)
 
 
 def _waiting(connection: Connection, company: str, target: str, flow: str, entity: str) -> tuple[int, datetime | None]:

@@ -70,7 +70,7 @@ def test_the_first_delivery_creates_everybody(place: Place, instance: dg.Dagster
     assert counts(found[first])["created"] == found[first]["read"] > 0
     assert all(figures["audit_hash"] and figures["run_calls"] for figures in found.values())
     assert set(place.statuses(instance, sorted(str(window) for window in found))) == {DONE}
-    assert "ml-connector record nordic KEY" in found[first]["look"]
+    assert "ml-connector record nordic KEY" in found[first]["what_next"]
 
 
 def test_each_window_shows_its_own_counts(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -47,6 +48,17 @@ def test_killed_in_the_first_load(tmp_path: Path) -> None:
             assert site.sync(checkpoint) == KILLED
         assert site.sync("deliver: answered#150") == KILLED
         assert site.sync() == 0
+        assert site.verify() > 150
+
+
+def test_what_a_killed_read_left_behind_is_cleared_away(tmp_path: Path) -> None:
+    """A landing file that no record points to goes with the next full read, when it is a day old."""
+    with open_site(tmp_path) as site:
+        assert site.sync("poll: landing file complete") == KILLED
+        (orphan,) = (tmp_path / "landings").rglob("*.parquet")
+        os.utime(orphan, times=(0, 0))
+        assert site.sync(full=True) == 0
+        assert not orphan.exists()
         assert site.verify() > 150
 
 

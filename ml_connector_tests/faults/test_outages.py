@@ -62,12 +62,13 @@ def trouble(simulator: Simulator, *rules: dict[str, Any]) -> Iterator[None]:
 
 
 def stir(site: Site, changes: int = FEW) -> list[str]:
-    """Rename ordinary customers and everybody who said no; returns the ordinary ones' numbers."""
+    """Rename ordinary customers and everybody who said no; returns their numbers, so many ordinary ones first."""
     chosen: list[str] = site.dice.sample(site.ordinary(), changes)
     left = [row["number"] for row in site.customers() if email_of(row) in site.said_no]
-    for number in {*chosen, *left}:
+    renamed = list(dict.fromkeys([*chosen, *left]))
+    for number in renamed:
         site.change(number, name=f"Ny {site.dice.randrange(10**9)} Æ")
-    return chosen
+    return renamed
 
 
 def email_of(row: dict[str, Any]) -> str:
@@ -162,7 +163,7 @@ def test_limits_without_a_body_reject_nobody(site: Site) -> None:
         assert site.sync() == 0
     assert not problems(site)
     statuses = Counter(call["status"] for call in calls(site.mailchimp, "PUT"))
-    assert statuses == {403: 2, 429: 2, 200: len(changed) + len(site.said_no)}
+    assert statuses == {403: 2, 429: 2, 200: len(changed)}
     all_is_well(site, after_a_sync=False)
 
 
@@ -275,7 +276,7 @@ def test_a_write_that_commits_late_never_ends_on_top_of_a_newer_one(site: Site) 
         assert site.sync() == 0
         waiting = problems(site)
         assert {problem["class"] for problem in waiting.values()} == {"in doubt"}
-        assert len(waiting) == 3
+        assert 1 <= len(waiting) <= 3  # a repetition may have been struck as well
         assert "never answered" in next(iter(waiting.values()))["reason"]
         until_committed(site)
     wait_out(site)
@@ -289,7 +290,7 @@ def test_a_batch_without_an_answer_leaves_the_newest_version(site: Site, fault: 
     forget_calls(site)
     with trouble(site.mailchimp, {"fault": fault, "path": "/batches$", "method": "POST", "times": 1, "seconds": LATE}):
         assert site.sync() == 0
-        assert set(changed) <= set(problems(site))
+        assert set(changed[:MANY]) <= set(problems(site))
         newer = changed[:FEW]
         for number in newer:
             site.change(number, name=f"Nyere {number}")
@@ -320,8 +321,8 @@ def test_an_address_that_is_refused_is_named_in_plain_words(site: Site) -> None:
         "kari@looks-fake.no": ("fake address", "fake"),
         "kari.at.nowhere": ("malformed address", "no e-mail address"),
     }
-    before = {row["number"]: row["mainContact"]["email"] for row in site.customers() if row.get("mainContact")}
-    numbers = dict(zip(refused, stir(site, len(refused)), strict=True))
+    before = {row["number"]: email_of(row) for row in site.customers()}
+    numbers = dict(zip(refused, stir(site, len(refused))[: len(refused)], strict=True))
     for address, number in numbers.items():
         site.change(number, mainContact={"email": address})
     assert site.sync() == 0
