@@ -9,15 +9,15 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from ml_connector.store.database import Database
-from ml_connector.store.landing import Landings
-from ml_connector.store.vault import Vault, new_key, parse_key
 
 from ml_connector.engine.deliver import FlowReport, deliver, is_due
 from ml_connector.engine.poll import PollReport, poll
 from ml_connector.engine.windows import Windows
+from ml_connector.store.database import Database
 from ml_connector.store.deliveries import State
+from ml_connector.store.landing import Landings
 from ml_connector.store.ledger import Ledger
+from ml_connector.store.vault import Vault, new_key, parse_key
 from ml_connector_tests.engine.world import CONTACTS, CUSTOMERS, START, Account, Clock, Members, World
 
 TARGET = "mailbox"
