@@ -103,9 +103,9 @@ class World:
         return found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def servers() -> Iterator[World]:
-    """One pair of simulators for all tests; use `world`."""
+    """One pair of simulators for the tests of a file, whose interrupted calls bother no other file; use `world`."""
     apps = {
         "visma": visma.create_app(visma.VismaSettings(customers=CUSTOMERS, awkward=False, contacts_share=0.5)),
         "mailchimp": mailchimp.create_app(mailchimp.MailchimpSettings(batch_seconds=0.05)),
@@ -141,7 +141,7 @@ def cli(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
     return run
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def prototype(servers: World, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home with credentials; tests get copies of it, which is quicker than making a database for each."""
     home = Home.locate({}, tmp_path_factory.mktemp("prototype") / "home")

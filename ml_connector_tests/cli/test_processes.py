@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -17,7 +18,7 @@ import httpx
 import psutil
 import pytest
 
-from ml_connector.cli.processes import HOST, Processes, free_ports
+from ml_connector.cli.processes import HOST, Processes, free_ports, require_free
 from ml_connector.errors import ConfigurationProblem, Problem
 from ml_connector_tests.cli.conftest import Cli
 
@@ -49,6 +50,16 @@ def running(*arguments: str, folder: Path | None = None) -> Iterator[subprocess.
         process.communicate()
 
 
+def port_base() -> int:
+    """A port that is free like its neighbour, below those that the system gives out by itself."""
+    while True:
+        base = random.randrange(20_000, 30_000)
+        with contextlib.suppress(ConfigurationProblem):
+            require_free(base)
+            require_free(base + 1)
+            return base
+
+
 def family(process: subprocess.Popen[str]) -> list[psutil.Process]:
     children: list[psutil.Process] = psutil.Process(process.pid).children(recursive=True)
     return children
@@ -78,7 +89,7 @@ def ends(process: subprocess.Popen[str], started: list[psutil.Process]) -> int:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_simulators_run_until_they_are_told_to_stop_and_leave_nothing_behind(number: signal.Signals) -> None:
     """Ctrl-C, a supervisor's stop, a closed terminal: also for a job that was started in the background."""
-    (base,) = free_ports(1)
+    base = port_base()
     with running("simulate", "--json", "--customers", "5", "--port-base", str(base)) as process:
         shown = first_document(process)
         assert [one["system"] for one in shown] == ["mailchimp", "visma"]
@@ -94,7 +105,7 @@ def test_simulators_run_until_they_are_told_to_stop_and_leave_nothing_behind(num
 
 def test_the_credentials_that_are_shown_are_accepted() -> None:
     """Whoever wants to try the program by hand needs nothing else."""
-    (base,) = free_ports(1)
+    base = port_base()
     with running("simulate", "--json", "--customers", "5", "--port-base", str(base)) as process:
         mailchimp, visma = first_document(process)
         key = mailchimp["credentials"]["api_key"]  # type: ignore[index]
@@ -106,7 +117,7 @@ def test_the_credentials_that_are_shown_are_accepted() -> None:
 
 def test_faults_strike_the_system_that_they_are_meant_for() -> None:
     """`SYSTEM/NAME` for one of them."""
-    (base,) = free_ports(1)
+    base = port_base()
     arguments = ["simulate", "--json", "--customers", "5", "--port-base", str(base), "--fault", "visma/slow:seconds=9"]
     with running(*arguments) as process:
         rules = [httpx.get(f"{one['base_url']}/_simulator/faults").json()["rules"] for one in first_document(process)]
