@@ -17,7 +17,7 @@ from ml_connector.store.landing import LandingWriter
 from ml_connector.store.ledger import Ledger
 from ml_connector.store.readings import Known, Landed
 
-FILE_ROWS = 10_000
+FILE_ROWS = 5_000
 # Rows that move between the pages of a scan are met twice or never, even though the total stays the same.
 WALKS = 3
 MOVING = (

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 GROUP_ROWS = 1_000  # rows of a row group: the least that is read and decrypted at once
 OPEN_FILES = 8
-DECODED_GROUPS = 4
+DECODED_GROUPS = 2
 SUFFIX = ".parquet"
 UNFINISHED = ".unfinished"
 KEY_NAME = "landing"
