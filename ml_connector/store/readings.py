@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import and_, func, select, update
+from sqlalchemy import and_, exists, func, select, update
 
 from ml_connector.store.among import among
 from ml_connector.store.database import Database
@@ -18,10 +18,11 @@ PAGE = 1_000  # rows that are made ready for the database at a time
 
 
 class Known(NamedTuple):
-    """What is known of a key: the newest landed version, and whether a full read missed it since."""
+    """What is known of a key: the newest landed version, where it lies, and whether a full read missed it since."""
 
     digest: bytes
     changed_at: datetime
+    landing_id: int
     vanished: bool
 
 
@@ -86,10 +87,25 @@ class Readings:
     def known(self, entity: str, keys: Iterable[str]) -> dict[str, Known]:
         """What is known of these keys."""
         query = select(
-            source_row.c.key, source_row.c.digest, source_row.c.changed_at, source_row.c.vanished_at.is_not(None)
+            source_row.c.key,
+            source_row.c.digest,
+            source_row.c.changed_at,
+            source_row.c.landing_id,
+            source_row.c.vanished_at.is_not(None),
         ).where(self._of(entity), among(source_row.c.key, keys))
         with self._database.connect() as connection:
-            return {row[0]: Known(row[1], row[2], bool(row[3])) for row in connection.execute(query)}
+            return {row[0]: Known(row[1], row[2], row[3], bool(row[4])) for row in connection.execute(query)}
+
+    def files(self, entity: str) -> dict[int, str]:
+        """The landing files in which a newest version lies, by landing."""
+        query = select(landing.c.id, landing.c.path).where(
+            landing.c.company == self._company,
+            landing.c.entity == entity,
+            landing.c.path.is_not(None),
+            exists().where(self._of(entity), source_row.c.landing_id == landing.c.id),
+        )
+        with self._database.connect() as connection:
+            return {row[0]: row[1] for row in connection.execute(query)}
 
     def seen(self, entity: str, reading_id: int, keys: Sequence[str]) -> None:
         """Note that the read met these keys with the content that is already landed."""
