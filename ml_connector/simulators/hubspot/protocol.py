@@ -118,6 +118,14 @@ def text_of(item: object, key: str) -> str:
     return str(value)
 
 
+def texts_of(body: Mapping[str, Any], key: str) -> list[str]:
+    """A list of names that may be left out; else 400."""
+    value = body.get(key) or []
+    if type(value) is not list or not all(isinstance(one, str) for one in value):
+        raise invalid(f"{key} must be an array of texts.")
+    return value
+
+
 def number_of(text: str, problem: Problem) -> int:
     """A record's id; the problem where it is no number."""
     if not text.isascii() or not text.isdigit():

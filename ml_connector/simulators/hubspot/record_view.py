@@ -32,6 +32,12 @@ def value_of(
     return values.get(name)
 
 
+def is_kept(table: Table, name: str) -> bool:
+    """Whether a property's value is simply the one that was written, which is quicker to search."""
+    worked_out = COMPUTED.get(table.type.name, _NO_FORMULAS)
+    return name not in worked_out and name not in ("hs_object_id", table.type.modified, *_CREATED)
+
+
 def view(
     portal: Portal,
     table: Table,

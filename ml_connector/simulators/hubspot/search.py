@@ -7,7 +7,7 @@ from typing import Any
 
 from ml_connector.simulators.hubspot.errors import invalid
 from ml_connector.simulators.hubspot.portal import Portal
-from ml_connector.simulators.hubspot.protocol import Call, Reply, limit_of, number_of
+from ml_connector.simulators.hubspot.protocol import Call, Reply, limit_of, number_of, texts_of
 from ml_connector.simulators.hubspot.record_view import value_of, view
 from ml_connector.simulators.hubspot.search_filters import Found, Test, comparable, free_text, test_of
 from ml_connector.simulators.hubspot.table import Table
@@ -38,7 +38,7 @@ def search(portal: Portal, call: Call) -> Reply:
         if (text is None or text(one)) and (not groups or any(all(test(one) for test in group) for group in groups))
     ]
     found = _sorted(portal, table, found, body.get("sorts"))
-    properties = body.get("properties") or ()
+    properties = texts_of(body, "properties")
     results = [
         view(portal, table, record, properties, values=dict(values), updated=updated)
         for record, values, updated in found[after : after + limit]

@@ -11,7 +11,7 @@ from ml_connector.simulators.hubspot.definitions import Definition
 from ml_connector.simulators.hubspot.errors import invalid
 from ml_connector.simulators.hubspot.portal import Portal
 from ml_connector.simulators.hubspot.protocol import number_of
-from ml_connector.simulators.hubspot.record_view import value_of
+from ml_connector.simulators.hubspot.record_view import is_kept, value_of
 from ml_connector.simulators.hubspot.table import Record, Table
 from ml_connector.simulators.hubspot.times import milliseconds
 
@@ -47,14 +47,21 @@ def test_of(portal: Portal, table: Table, told: object) -> Test:
         value = value_of(portal, table, found[0], name, found[1], found[2])
         return matches(value) if value else default
 
-    return test
+    def test_kept(found: Found) -> bool:
+        value = found[1].get(name)
+        return matches(value) if value else default
+
+    return test_kept if is_kept(table, name) else test
 
 
 def comparable(definition: Definition, text: str) -> Any:
     """A value in the form in which it is compared; 400 where a number or a time is none."""
     try:
         if definition.type == "number":
-            return Decimal(text)
+            number = Decimal(text)
+            if number.is_finite():
+                return number
+            raise ValueError(text)
         if definition.type in ("date", "datetime"):
             return milliseconds(text)
     except (InvalidOperation, ValueError) as error:

@@ -189,7 +189,10 @@ def _links(portal: Portal, table: Table, associations: object) -> list[Link]:
         text = text_of(target, "id")
         missing = invalid(f"Associated object {text} does not exist.", context={"ids": [text]})
         other = number_of(text, missing)
-        specs = frozenset(spec_of(one) for one in item.get("types") or [{}])
+        types = item.get("types")
+        if type(types) is not list or not types:
+            raise invalid("Some required fields were not set: [types]")
+        specs = frozenset(spec_of(one) for one in types)
         pairs = [
             pair
             for pair, kinds in portal.graph.types.pairs.items()
