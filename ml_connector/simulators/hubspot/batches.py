@@ -26,7 +26,7 @@ def create(portal: Portal, call: Call) -> Reply:
     table = portal.objects(call.args["type"], "write")
 
     def planner(item: Mapping[str, Any], claims: Claims) -> Plan:
-        return plan_create(portal, table, item, claims)
+        return plan_create(portal, table, item, claims, portal.rules(table, call.version))
 
     return _write(portal, table, inputs_of(call.json(), MOST_INPUTS), planner, 201)
 
@@ -45,7 +45,7 @@ def update(portal: Portal, call: Call) -> Reply:
             record = survivor(table, record)
         if record is None or record.archived:
             raise _missing(table, [text_of(item, "id")])
-        return plan_update(portal, table, record, _properties(item), claims)
+        return plan_update(portal, table, record, _properties(item), claims, portal.rules(table, call.version))
 
     return _write(portal, table, inputs, planner, 200)
 
@@ -59,14 +59,14 @@ def upsert(portal: Portal, call: Call) -> Reply:
 
     def planner(item: Mapping[str, Any], claims: Claims) -> Plan:
         record, properties = _named(table, item), _properties(item)
-        key, value = _key(item), text_of(item, "id")
+        key, value, rules = _key(item), text_of(item, "id"), portal.rules(table, call.version)
         if record is None or record.archived:
             if key == _ID:
                 raise _missing(table, [value])
-            return plan_create(portal, table, {"properties": {key: value, **properties}}, claims)
+            return plan_create(portal, table, {"properties": {key: value, **properties}}, claims, rules)
         whole = key == "email" and portal.settings.email_upsert == "replace"
         kept = {"email": record.values.get("email", ""), **properties} if whole else properties
-        return plan_update(portal, table, record, kept, claims, whole=whole)
+        return plan_update(portal, table, record, kept, claims, rules, whole=whole)
 
     return _write(portal, table, inputs, planner, 200, new=True)
 

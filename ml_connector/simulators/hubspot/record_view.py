@@ -38,6 +38,13 @@ def is_kept(table: Table, name: str) -> bool:
     return name not in worked_out and name not in ("hs_object_id", table.type.modified, *_CREATED)
 
 
+def is_by_system(table: Table, name: str) -> bool:
+    """Whether a property is an id or a time of the record itself, which nobody can write."""
+    definition = table.definitions.get(name)
+    by_system = name in ("hs_object_id", table.type.modified, *_CREATED)
+    return by_system and definition is not None and definition.read_only
+
+
 def view(
     portal: Portal,
     table: Table,

@@ -19,7 +19,7 @@ MOST_LISTED = 100
 def create(portal: Portal, call: Call) -> Reply:
     """POST: 201 with all values that the record has."""
     table = portal.objects(call.args["type"], "write")
-    record = commit(portal, plan_create(portal, table, call.json(), {}))
+    record = commit(portal, plan_create(portal, table, call.json(), {}, portal.rules(table, call.version)))
     return Reply(201, view(portal, table, record, list(record.values)))
 
 
@@ -51,7 +51,7 @@ def update(portal: Portal, call: Call) -> Reply:
     properties = call.json().get("properties")
     if not isinstance(properties, dict):
         raise invalid("Some required fields were not set: [properties]")
-    plan = plan_update(portal, table, record, properties, {})
+    plan = plan_update(portal, table, record, properties, {}, portal.rules(table, call.version))
     return Reply(200, view(portal, table, commit(portal, plan), plan.sent))
 
 
