@@ -13,7 +13,15 @@ from ml_connector.simulators.hubspot.record_view import view
 from ml_connector.simulators.hubspot.records import key_of, survivor
 from ml_connector.simulators.hubspot.table import Record, Table
 from ml_connector.simulators.hubspot.times import shown
-from ml_connector.simulators.hubspot.writes import Claims, Plan, archive, commit, plan_create, plan_update
+from ml_connector.simulators.hubspot.writes import (
+    Claims,
+    Plan,
+    archive,
+    check_archive,
+    commit,
+    plan_create,
+    plan_update,
+)
 
 MOST_INPUTS = 100
 _ID = "hs_object_id"
@@ -104,10 +112,12 @@ def archived(portal: Portal, call: Call) -> Reply:
     table = portal.objects(call.args["type"], "write")
     inputs = inputs_of(call.json(), MOST_INPUTS)
     _check_ids(table, inputs)
-    for item in inputs:
-        record = table.find(number_of(text_of(item, "id"), invalid("An id is a number.")))
-        if record is not None:
-            archive(portal, table, record)
+    ids = [number_of(text_of(item, "id"), invalid("An id is a number.")) for item in inputs]
+    records = [record for one in ids if (record := table.find(one)) is not None]
+    for record in records:
+        check_archive(portal, table, record)
+    for record in records:
+        archive(portal, table, record)
     return Reply(204)
 
 

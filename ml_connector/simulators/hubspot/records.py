@@ -11,7 +11,7 @@ from ml_connector.simulators.hubspot.portal import Portal
 from ml_connector.simulators.hubspot.protocol import Call, Reply, number_of, text_of
 from ml_connector.simulators.hubspot.record_view import view
 from ml_connector.simulators.hubspot.table import Record, Table
-from ml_connector.simulators.hubspot.writes import archive, commit, merge, plan_create, plan_update
+from ml_connector.simulators.hubspot.writes import archive, check_archive, commit, merge, plan_create, plan_update
 
 MOST_LISTED = 100
 
@@ -60,6 +60,7 @@ def archived(portal: Portal, call: Call) -> Reply:
     table = portal.objects(call.args["type"], "write")
     record = table.find(number_of(call.args["id"], not_found()))
     if record is not None:
+        check_archive(portal, table, record)
         archive(portal, table, record)
     elif portal.settings.missing_on_delete == 404:
         raise not_found()

@@ -93,10 +93,14 @@ def commit(portal: Portal, plan: Plan) -> Record:
     return record
 
 
-def archive(portal: Portal, table: Table, record: Record) -> None:
-    """Into the recycling bin, with the line items of a parent (section 10). Raises Problem."""
+def check_archive(portal: Portal, table: Table, record: Record) -> None:
+    """Not every invoice can go (section 10). Raises Problem."""
     if table.type.name == INVOICES and (reason := delete_refusal(portal, record)):
         raise invalid(reason)
+
+
+def archive(portal: Portal, table: Table, record: Record) -> None:
+    """Into the recycling bin, with the line items of a parent (section 10); `check_archive` was asked."""
     now = portal.now()
     lines = list(portal.graph.of(table.type.name, record.id, LINE_ITEMS))
     for line in lines:
