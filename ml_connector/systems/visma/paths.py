@@ -8,6 +8,7 @@ attributes.SEGMENT           the value of the attribute with this id
 
 from __future__ import annotations
 
+from datetime import date
 from functools import cache
 from types import UnionType
 from typing import Any, Union, get_args, get_origin
@@ -19,7 +20,10 @@ ATTRIBUTE = "attributes.*"
 
 @cache
 def paths(model: type[Model]) -> dict[str, str]:
-    """Every path of a model -> what stands there ("text", "number", "yes or no"); `*` is any id."""
+    """Every path of a model -> what stands there ("text", "number", "date", "yes or no"); `*` is any id.
+
+    Lists have no paths, but for attributes.
+    """
     found: dict[str, str] = {}
     for name, field in model.model_fields.items():
         kind = _plain(field.annotation)
@@ -52,7 +56,7 @@ def read(record: Model, path: str) -> Any:
     return value
 
 
-_KINDS = {str: "text", bool: "yes or no"}
+_KINDS = {str: "text", bool: "yes or no", date: "date"}
 
 
 def _plain(annotation: Any) -> Any:
