@@ -29,7 +29,7 @@ from ml_connector.home import Home
 Figures = dict[str, Any]
 CONNECTIONS = 8
 LATENCY = 0.05  # seconds; Mailchimp's own are longer
-console = Console()
+console = Console(width=110)
 
 
 def main() -> None:
