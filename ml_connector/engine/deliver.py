@@ -14,6 +14,8 @@ from datetime import datetime
 from itertools import chain
 
 from ml_connector.engine.checkpoints import reached
+from ml_connector.engine.dependents import Bring, Lacking
+from ml_connector.engine.needs import Needs
 from ml_connector.engine.outcomes import Recorder, intent_of, resumed, waiting
 from ml_connector.engine.plan import Planned, Planner, Send, Settle
 from ml_connector.engine.ports import Clock, Flow, Writer
@@ -67,13 +69,16 @@ def deliver(
     run_id: str,
     clock: Clock,
     only: Sequence[str] | None = None,
+    bring: Bring | None = None,
 ) -> FlowReport:
     """Deliver what is due, or exactly the named records (a replay, sent even if the target has it already).
+
+    `bring` delivers records of another flow that records of this one need and that nobody attempted yet.
 
     Never raises for a record; a target that stops is reported in `stopped`, after all that is known was recorded.
     The caller holds the target's lease: nobody else delivers to it meanwhile.
     """
-    return _Delivery(flow, writer, ledger, target, system, windows, run_id, clock, only).run()
+    return _Delivery(flow, writer, ledger, target, system, windows, run_id, clock, only, bring).run()
 
 
 def is_due(flow: Flow, ledger: Ledger, target: str, now: datetime) -> bool:
@@ -100,6 +105,7 @@ class _Delivery:
     run_id: str
     clock: Clock
     only: Sequence[str] | None
+    bring: Bring | None
     book: Deliveries = field(init=False)
     planner: Planner = field(init=False)
     recorder: Recorder = field(init=False)
@@ -110,6 +116,7 @@ class _Delivery:
     in_flight: dict[str, Send] = field(default_factory=dict)  # it took these, their outcome is not recorded
     busy: Counter[str] = field(default_factory=Counter)  # identities that something planned or in flight concerns
     again: dict[str, None] = field(default_factory=dict)  # records that wait for something in flight
+    lacking: Lacking = field(default_factory=Lacking)
     answered: list[tuple[Send, Result]] = field(default_factory=list)
     committed_at: float = field(default_factory=time.monotonic)
 
@@ -119,7 +126,8 @@ class _Delivery:
         taken_up_to = self._open()
         up_to = self.book.newest([self.flow.entity, *self.flow.secondary, *self.flow.reference])
         self.doubts = {intent.key: intent for intent in self.book.intents()}
-        self.planner = Planner(self.flow, self.ledger, self.book, self.doubts, forced=self.only is not None)
+        needs = Needs(self.ledger.links(self.target))
+        self.planner = Planner(self.flow, self.ledger, self.book, self.doubts, self.only is not None, needs)
         self.recorder = Recorder(
             self.flow, self.ledger, self.book, self.target, self.system, self.run_id, up_to, self.tallies
         )
@@ -180,6 +188,7 @@ class _Delivery:
                     self._commit()
             self._commit()
             reached("deliver: pass ended")
+            self.lacking.bring(self.bring)
             postponed, self.again = list(self.again), {}
             now = self.clock()
             others = self.only is None and self.book.has_due(now)
@@ -204,7 +213,9 @@ class _Delivery:
             settled: list[Settle] = []
             now = self.clock()
             for plan in self.planner.plan([version for version in versions if version.key not in self.in_flight]):
-                if any(self.busy[identity] for identity in plan.identities()):
+                if any(self.busy[identity] for identity in plan.identities()) or (
+                    isinstance(plan, Settle) and self.bring is not None and self.lacking.is_to_be_brought(plan)
+                ):
                     self.again[plan.key] = None
                 elif isinstance(plan, Settle):
                     settled.append(plan)
