@@ -227,11 +227,11 @@ class _Delivery:
                     self.busy.update(plan.identities())
             for taken in (*settled, *self.planned.values()):
                 self._take_up(taken)
-            self.recorder.settle(settled, list(self.planned.values()), now, self._window)
+            over = [one.key for one in settled if one.key in self.doubts and not self._lingers(one, now)]
+            self.recorder.settle(settled, list(self.planned.values()), over, now, self._window)
             reached("deliver: intents written")
-            for done in settled:
-                if not done.waits:
-                    self.doubts.pop(done.key, None)
+            for key in over:
+                del self.doubts[key]
             while self.planned:
                 key = next(iter(self.planned))
                 self.in_flight[key] = self.planned.pop(key)
@@ -247,18 +247,16 @@ class _Delivery:
         ]
         return any(self._may_take_effect(intent, now) for intent in concerned)
 
+    def _lingers(self, plan: Settle, now: datetime) -> bool:
+        return plan.waits or self._may_take_effect(self.doubts[plan.key], now)
+
     def _may_take_effect(self, intent: Intent, now: datetime) -> bool:
         return now < intent.started_at + self.flow.settle or not self.writer.settled(intent.started_at)
 
     def _keep_in_doubt(self, plan: Send, now: datetime) -> None:
-        """A confirmed write of which a try was never answered is repeated until that try can no longer take effect.
-
-        The answer to the repetition says nothing about that try, so a newer version has to wait for it all the same.
-        """
+        """The answer to a repeated write says nothing about an earlier try, so a newer version has to wait for that."""
         doubt = self.doubts.get(plan.key)
-        if doubt is None or plan.state is None or not plan.state.digest == doubt.digest == plan.change.digest:
-            return
-        if self._may_take_effect(doubt, now):
+        if doubt is not None and self._may_take_effect(doubt, now):
             self.lingering[plan.key] = doubt
 
     def _doubts_about(self, identity: str) -> list[Intent]:

@@ -46,8 +46,13 @@ class Recorder:
     def __post_init__(self) -> None:
         self.links = self.ledger.links(self.target)
 
-    def settle(self, settled: Sequence[Settle], sending: Sequence[Send], now: datetime, window: Window) -> None:
-        """Record what needs no call, and the intents of what is about to be sent, in one transaction."""
+    def settle(
+        self, settled: Sequence[Settle], sending: Sequence[Send], over: Sequence[str], now: datetime, window: Window
+    ) -> None:
+        """Record what needs no call, and the intents of what is about to be sent, in one transaction.
+
+        `over`: the records of which no earlier write can take effect any more; their intents end.
+        """
         if not settled and not sending:
             return
         states = [self._settled_state(plan, window(plan), now) for plan in settled]
@@ -55,7 +60,7 @@ class Recorder:
         with self.book.transaction() as connection:
             self.book.record(connection, states)
             self.book.wake(connection, _changed_claims(settled), now)
-            self.book.forget(connection, [plan.key for plan in settled if plan.in_doubt and not plan.waits])
+            self.book.forget(connection, over)
             self.book.intend(connection, [intent_of(plan, now) for plan in sending], self.run_id)
             note_lacking(connection, self.links, self.flow.name, settled)
             self.ledger.audit(self.target).append(connection, entries)

@@ -147,7 +147,11 @@ class _Plan:
 
     @property
     def in_doubt(self) -> bool:
-        return self.version.key in self.planner.in_doubt
+        """Whether a write was never answered that would change what the target confirmed."""
+        doubt = self.planner.in_doubt.get(self.version.key)
+        if doubt is None:
+            return False
+        return self.state is None or (self.state.digest, self.state.target_id) != (doubt.digest, doubt.claim)
 
     @property
     def linked_to(self) -> str | None:

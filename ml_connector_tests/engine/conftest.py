@@ -14,7 +14,7 @@ from ml_connector.engine.deliver import FlowReport, deliver, is_due
 from ml_connector.engine.poll import PollReport, poll
 from ml_connector.engine.windows import Windows
 from ml_connector.store.database import Database
-from ml_connector.store.deliveries import State
+from ml_connector.store.deliveries import Deliveries, State
 from ml_connector.store.landing import Landings
 from ml_connector.store.ledger import Ledger
 from ml_connector.store.vault import Vault, new_key, parse_key
@@ -77,9 +77,12 @@ class Sync:
     def due(self) -> bool:
         return is_due(self.flow, self.ledger, TARGET, self.clock())
 
+    @property
+    def book(self) -> Deliveries:
+        return self.ledger.deliveries(TARGET, self.flow.name, self.flow.entity, self.flow.secondary)
+
     def state(self, key: str) -> State:
-        book = self.ledger.deliveries(TARGET, self.flow.name, self.flow.entity, self.flow.secondary)
-        return book.states([key])[key]
+        return self.book.states([key])[key]
 
     def _run(self) -> str:
         self.runs += 1

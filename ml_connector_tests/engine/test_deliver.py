@@ -10,7 +10,7 @@ from ml_connector.engine.records import Operation
 from ml_connector.engine.tally import Tally
 from ml_connector.store.tables import landing, reading
 from ml_connector_tests.engine.conftest import Sync
-from ml_connector_tests.engine.world import CONTACTS, START
+from ml_connector_tests.engine.world import CONTACTS, START, Died
 
 
 def counts(tally: Tally) -> dict[str, int]:
@@ -321,6 +321,35 @@ def test_an_unanswered_write_is_not_overtaken(sync: Sync) -> None:
     sync.account.catch_up()
     sync.sync()
     assert sync.account.members["a@x.no"].body["NAME"] == "1 new"
+
+
+def test_a_write_of_a_process_that_died_does_not_overtake_a_newer_one(sync: Sync) -> None:
+    """Killed before the answer, sent again by the next run and answered: the killed call may still take effect."""
+    sync.world.put("1", name="old", email="a@x.no")
+    sync.account.faults = ["die"]
+    with pytest.raises(Died):
+        sync.sync()
+    assert counts(sync.sync().total) == {"read": 1, "created": 1}
+    sync.world.put("1", name="new")
+    assert counts(sync.sync().total) == {"read": 1, "failed": 1}
+    sync.clock.forward(minutes=10)
+    sync.account.catch_up()
+    sync.sync()
+    assert sync.account.members["a@x.no"].body["NAME"] == "1 new"
+
+
+def test_a_doubt_about_what_is_confirmed_causes_no_further_write(sync: Sync) -> None:
+    """Sent twice, because a process died, and confirmed: whether the first call still takes effect does not matter."""
+    sync.world.put("1", name="N", email="a@x.no")
+    sync.account.faults = ["die"]
+    with pytest.raises(Died):
+        sync.sync()
+    sync.sync()
+    for _ in range(3):
+        sync.clock.forward(minutes=1)
+        sync.sync()
+    assert len(sync.account.sent) == 2
+    assert not sync.book.intents()
 
 
 def test_a_repeated_write_is_not_overtaken_by_its_first_try(sync: Sync) -> None:

@@ -49,6 +49,10 @@ class Clock:
         self.now += timedelta(**parts)
 
 
+class Died(BaseException):
+    """The process ended here; nothing after this line was run."""
+
+
 def stopped(what: str = "The target does not answer.") -> StoppedProblem:
     return StoppedProblem(what, "What was not sent is still due.", "Run again when it is back.")
 
@@ -151,8 +155,8 @@ class Account:
     """The target: members by address, with the ways in which a write can go wrong.
 
     `faults` is consumed by one entry per write: `ok`, `reject`, `fail`, `lost` (it took effect, nobody answered),
-    `late` (it takes effect a minute later), `twice` (at once, and again a minute later), `stop` (the target is down
-    from here on for this delivery).
+    `late` (it takes effect a minute later), `twice` (at once, and again a minute later), `die` (the process dies before
+    the answer, and it takes effect a minute later), `stop` (the target is down from here on for this delivery).
     """
 
     clock: Clock
@@ -210,6 +214,9 @@ class Account:
             case "twice":
                 self.pending.append((self.clock.now + timedelta(minutes=1), change))
                 return replace(self._apply(change), uncertain=True)
+            case "die":
+                self.pending.append((self.clock.now + timedelta(minutes=1), change))
+                raise Died
             case "stop":
                 raise stopped()
         return self._apply(change)

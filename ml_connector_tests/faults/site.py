@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import yaml
 from sqlalchemy import func, select
 
 from ml_connector.cli.demo_home import furnish, give_credentials, set_up
@@ -124,6 +125,13 @@ def _email(row: dict[str, Any]) -> str:
     return ((row.get("mainContact") or {}).get("email") or "").strip().lower()
 
 
+def _settle_soon(home: Home) -> None:
+    """A call without an answer has taken effect by the next run, because the simulators do not tarry."""
+    configuration = yaml.safe_load(home.config_path.read_text())
+    configuration["companies"][COMPANY]["targets"]["mailchimp"]["settle"] = "1s"
+    home.config_path.write_text(yaml.safe_dump(configuration, sort_keys=False))
+
+
 @contextmanager
 def open_site(folder: Path, customers: int = 240, latency: float = 0.0) -> Iterator[Site]:
     """A site whose audience is empty and whose Visma has this many customers; nothing is synchronised yet."""
@@ -136,6 +144,7 @@ def open_site(folder: Path, customers: int = 240, latency: float = 0.0) -> Itera
             running[name] = Simulator(name, url, settings)
         home = Home.locate({}, folder)
         furnish(home, running)
+        _settle_soon(home)
         with home.open() as opened:
             give_credentials(opened, running)
             set_up(opened)
