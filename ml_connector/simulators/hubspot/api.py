@@ -24,6 +24,7 @@ TOKEN_INFO = "token_info"  # noqa: S105 - the name of a class of calls
 _RECORDS = ("/crm/v3/objects", "/crm/objects/{version}")
 _PAIRS = ("/crm/v4/objects", "/crm/objects/{version}")
 _ASSOCIATIONS = ("/crm/v4/associations", "/crm/associations/{version}")
+_LABELS = ("/crm/associations/v4", *_ASSOCIATIONS)
 _PROPERTIES = ("/crm/v3/properties", "/crm/properties/{version}")
 _SCHEMAS = ("/crm-object-schemas/v3/schemas", "/crm-object-schemas/{version}/schemas")
 
@@ -79,13 +80,13 @@ ROUTES: Sequence[Route] = (
     ),
     _route(_PAIRS, "/{from}/{id}/associations/{to}", GET=("association_read", associations.listed)),
     _route(
-        (*_ASSOCIATIONS, "/crm/associations/v4"),
+        _LABELS,
         "/{from}/{to}/labels",
         GET=("labels", labels.listed),
         POST=("labels", labels.create),
         PUT=("labels", labels.update),
     ),
-    _route((*_ASSOCIATIONS, "/crm/associations/v4"), "/{from}/{to}/labels/{type_id}", DELETE=("labels", labels.delete)),
+    _route(_LABELS, "/{from}/{to}/labels/{type_id}", DELETE=("labels", labels.delete)),
     _route(_PROPERTIES, "/{type}/batch/create", POST=("properties", properties.batch_create)),
     _route(_PROPERTIES, "/{type}/batch/read", POST=("properties", properties.batch_read)),
     _route(_PROPERTIES, "/{type}/batch/archive", POST=("properties", properties.batch_delete)),
