@@ -7,9 +7,8 @@ trace id, else by the value that named the record; never by their order.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Any, TypeVar
 
 from ml_connector.http import Action, Answer, BatchRefused, CallProblem, Decision, RecordRefused, Uncertain
@@ -157,11 +156,15 @@ def grouped(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
         yield items[begin : begin + size]
 
 
-def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
-    """Groups of a lazy iterable."""
-    source = iter(items)
-    while group := list(islice(source, size)):
-        yield group
+def batched(items: Iterable[T], size: int, kind: Callable[[T], Hashable] = lambda _: None) -> Iterator[list[T]]:
+    """Groups of a lazy iterable, all of one kind: what is written by another call gets batches of its own."""
+    filling: dict[Hashable, list[T]] = {}
+    for item in items:
+        group = filling.setdefault(kind(item), [])
+        group.append(item)
+        if len(group) == size:
+            yield filling.pop(kind(item))
+    yield from filling.values()
 
 
 def halves(items: Sequence[T]) -> tuple[Sequence[T], Sequence[T]]:

@@ -41,7 +41,7 @@ class ObjectsWriter:
         def work(group: Sequence[Change]) -> list[Result]:
             return Group.of(self._client, kind, group).run()
 
-        groups = batched(chain(first, source), BATCH)
+        groups = batched(chain(first, source), BATCH, kind=lambda change: change.create)
         try:
             for results in concurrently(work, groups, self._client.settings.connections):
                 yield from results

@@ -123,6 +123,19 @@ def test_an_inactive_customer_is_updated_or_skipped(target: Target) -> None:
     assert len(target.hubspot.records("companies")) == 1
 
 
+def test_inactive_customers_travel_together(target: Target) -> None:
+    """They are written by another call, which must not come on top of every hundred."""
+    changes = companies(300)
+    changes[::30] = [
+        change(desired("companies", customer(one.key, status="Inactive")), one.key) for one in changes[::30]
+    ]
+    assert outcomes(target.deliver("companies", *changes)) == {"created": 290, "skipped": 10}
+    assert sorted(call for call in target.hubspot.calls() if "batch" in call) == [
+        "POST /crm/objects/2026-03/companies/batch/update",
+        *["POST /crm/objects/2026-03/companies/batch/upsert"] * 3,
+    ]
+
+
 # --- limits, outages -------------------------------------------------------------------------------------------------
 
 
