@@ -10,6 +10,7 @@ import dagster as dg
 from ml_connector.config import Company
 from ml_connector.defs import describe
 from ml_connector.defs.failures import failing
+from ml_connector.defs.memory import quiet_collector
 from ml_connector.defs.names import op_name, source_key
 from ml_connector.defs.site import Site, busy, mark, now
 from ml_connector.defs.windows import partitions
@@ -52,7 +53,7 @@ def source_asset(site: Site, company: Company, entity: Entity) -> dg.AssetsDefin
     )
     def read(context: dg.AssetExecutionContext, config: ReadConfig) -> Iterator[dg.MaterializeResult[None]]:
         mark(context.instance, context.run, company.name, source.system.name, source.id)
-        with failing(), ExitStack() as stack:
+        with failing(), quiet_collector(), ExitStack() as stack:
             home = stack.enter_context(site.open())
             if not stack.enter_context(site.turn(home, source.id, context.run.run_id)):
                 context.log.info(busy(source.id))

@@ -15,6 +15,7 @@ from pydantic import Field
 from ml_connector.config import Company, Target
 from ml_connector.defs import describe
 from ml_connector.defs.failures import failing
+from ml_connector.defs.memory import quiet_collector
 from ml_connector.defs.names import op_name, source_key, target_key
 from ml_connector.defs.site import Site, busy, mark, now
 from ml_connector.defs.source_assets import read_entity
@@ -68,7 +69,7 @@ def target_assets(site: Site, company: Company, target: Target) -> dg.AssetsDefi
     )
     def delivery(context: dg.AssetExecutionContext, config: DeliverConfig) -> Iterator[dg.AssetMaterialization]:
         mark(context.instance, context.run, company.name, target.name, target.id)
-        with failing(), ExitStack() as stack:
+        with failing(), quiet_collector(), ExitStack() as stack:
             home = stack.enter_context(site.open())
             if not stack.enter_context(site.turn(home, target.id, context.run.run_id)):
                 context.log.info(busy(target.id))

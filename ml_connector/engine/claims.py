@@ -59,6 +59,8 @@ class Claims:
 
     def standing(self, key: str, claim: str, linked_to: str | None) -> Standing:
         wanted = self._wanted.get(claim, {})
+        if not (wanted.keys() - {key}) and claim not in self._held and linked_to in (None, claim):
+            return Standing(vetoed_by=None, owner=key, holder=None, old_is_shared=False)  # nobody else, as mostly
         vetoes = [other for other, stance in wanted.items() if stance == VETO and other != key]
         contenders = [other for other, stance in wanted.items() if stance != VETO] or [key]
         holder = self._held.get(claim)

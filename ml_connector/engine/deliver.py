@@ -7,7 +7,6 @@ intent in one transaction with the audit; what has neither is still work. So run
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -114,14 +113,16 @@ class _Delivery:
     tallies: Tallies = field(default_factory=Tallies)
     planned: dict[str, Send] = field(default_factory=dict)  # the writer did not take these yet
     in_flight: dict[str, Send] = field(default_factory=dict)  # it took these, their outcome is not recorded
-    busy: Counter[str] = field(default_factory=Counter)  # identities that something planned or in flight concerns
+    busy: set[str] = field(default_factory=set)  # identities that something planned or in flight concerns
     again: dict[str, None] = field(default_factory=dict)  # records that wait for something in flight
     lacking: Lacking = field(default_factory=Lacking)
     answered: list[tuple[Send, Result]] = field(default_factory=list)
     committed_at: float = field(default_factory=time.monotonic)
+    now: datetime = field(init=False)  # of the chunk at hand: what claims to come from the future counts to its window
 
     def run(self) -> FlowReport:
         began, calls = time.monotonic(), self.writer.calls
+        self.now = self.clock()
         self.book = open_book(self.flow, self.ledger, self.target)
         taken_up_to = self._open()
         up_to = self.book.newest([self.flow.entity, *self.flow.secondary, *self.flow.reference])
@@ -147,7 +148,7 @@ class _Delivery:
             stopped=stopped,
             last_hash=self.ledger.audit(self.target).last_hash(),
         )
-        now = self.clock()
+        now = self.now = self.clock()
         self.recorder.count(report.calls, report.seconds, unfinished, stopped, self._window_of(now), now)
         reached("deliver: counted")
         return report
@@ -173,7 +174,7 @@ class _Delivery:
             for result in self.writer.resume(reference, keys):
                 plan = resumed(self.doubts[result.key], states.get(result.key), now)
                 self._take_up(plan)
-                self.busy.update(plan.identities())
+                self.busy |= plan.identities()
                 self.in_flight[plan.key] = plan
                 self._answered(result)
             self._commit()
@@ -211,20 +212,19 @@ class _Delivery:
         """The changes to send; what needs no call is recorded on the way."""
         for versions in work:
             settled: list[Settle] = []
-            now = self.clock()
+            now = self.now = self.clock()
             for plan in self.planner.plan([version for version in versions if version.key not in self.in_flight]):
-                if any(self.busy[identity] for identity in plan.identities()) or (
-                    isinstance(plan, Settle) and self.bring is not None and self.lacking.is_to_be_brought(plan)
-                ):
+                identities = plan.identities()
+                if not self.busy.isdisjoint(identities) or self._must_bring(plan):
                     self.again[plan.key] = None
                 elif isinstance(plan, Settle):
                     settled.append(plan)
-                elif self._must_wait(plan, now):
+                elif self.doubts and self._must_wait(plan, now):
                     settled.append(waiting(plan))
                 else:
                     self._keep_in_doubt(plan, now)
                     self.planned[plan.key] = plan
-                    self.busy.update(plan.identities())
+                    self.busy |= identities
             for taken in (*settled, *self.planned.values()):
                 self._take_up(taken)
             over = [one.key for one in settled if one.key in self.doubts and not self._lingers(one, now)]
@@ -236,6 +236,10 @@ class _Delivery:
                 key = next(iter(self.planned))
                 self.in_flight[key] = self.planned.pop(key)
                 yield self.in_flight[key].change
+
+    def _must_bring(self, plan: Planned) -> bool:
+        """Whether what the record needs of another flow is brought over before it is planned again."""
+        return isinstance(plan, Settle) and self.bring is not None and self.lacking.is_to_be_brought(plan)
 
     def _must_wait(self, plan: Send, now: datetime) -> bool:
         """Whether a write that was never answered may still overtake this one."""
@@ -260,7 +264,7 @@ class _Delivery:
             self.lingering[plan.key] = doubt
 
     def _doubts_about(self, identity: str) -> list[Intent]:
-        return [intent for intent in self.doubts.values() if intent.claim == identity] if self.doubts else []
+        return [intent for intent in self.doubts.values() if intent.claim == identity]
 
     def _take_up(self, plan: Planned) -> None:
         if not self._is_counted(plan):
@@ -275,7 +279,7 @@ class _Delivery:
         return self._window_of(plan.version.changed_at)
 
     def _window_of(self, moment: datetime) -> str:
-        return self.windows.key(moment, self.clock())
+        return self.windows.key(moment, self.now)
 
     def _answered(self, result: Result) -> None:
         self.answered.append((self.in_flight[result.key], result))
@@ -295,7 +299,7 @@ class _Delivery:
         reached("deliver: outcomes recorded")
         for plan, _ in self.answered:
             del self.in_flight[plan.key]
-            self.busy.subtract(plan.identities())
+            self.busy -= plan.identities()
             self.doubts.pop(plan.key, None)
         self.doubts |= doubts
         self.answered = []

@@ -6,7 +6,7 @@ only at the end, and the next read asks from the same moment again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -17,7 +17,7 @@ from ml_connector.store.landing import LandingWriter
 from ml_connector.store.ledger import Ledger
 from ml_connector.store.readings import Known, Landed
 
-FILE_ROWS = 10_000
+FILE_ROWS = 5_000
 # Rows that move between the pages of a scan are met twice or never, even though the total stays the same.
 WALKS = 3
 MOVING = (
@@ -79,7 +79,7 @@ def poll(
     since = None if whole or covered is None or not entity.windowed else covered - overlap
     calls = source.calls
     reading_id = readings.begin(entity.name, run_id, since, began)
-    landing = _Landing(ledger, entity, reading_id, clock)
+    landing = _Landing(ledger, entity, reading_id, clock, _lost(ledger, entity) if since is None else frozenset())
     complete = False
     try:
         for _ in range(WALKS):
@@ -133,6 +133,12 @@ def _says_nothing(ledger: Ledger, entity: Entity, reading_id: int, since: dateti
     return known == 0
 
 
+def _lost(ledger: Ledger, entity: Entity) -> frozenset[int]:
+    """Landings whose file is gone from the disk: a whole read lands again what lay in them."""
+    files = ledger.readings.files(entity.name)
+    return frozenset(number for number, path in files.items() if ledger.landings.written_at(path) is None)
+
+
 def _vanish(ledger: Ledger, entity: Entity, reading_id: int, clock: Clock, brake: float) -> tuple[int, str | None]:
     missing, total = ledger.readings.missing(entity.name, reading_id)
     if not missing:
@@ -149,11 +155,12 @@ def _vanish(ledger: Ledger, entity: Entity, reading_id: int, clock: Clock, brake
 class _Landing:
     """Writes what is new to landing files and makes each known when it is complete."""
 
-    def __init__(self, ledger: Ledger, entity: Entity, reading_id: int, clock: Clock) -> None:
+    def __init__(self, ledger: Ledger, entity: Entity, reading_id: int, clock: Clock, lost: Collection[int]) -> None:
         self._ledger = ledger
         self._entity = entity
         self._reading_id = reading_id
         self._clock = clock
+        self._lost = lost
         self._writer: LandingWriter | None = None
         self._path = ""
         self._files = 0
@@ -177,7 +184,7 @@ class _Landing:
         repeated = []
         for row in rows:
             before = new.get(row.key) or self._rows.get(row.key) or known.get(row.key)
-            if before is None or _is_new(row, before):
+            if before is None or self._is_new(row, before):
                 new[row.key] = row
             else:
                 repeated.append(row.key)
@@ -217,8 +224,7 @@ class _Landing:
         self.landed += len(self._rows)
         self._rows = {}
 
-
-def _is_new(row: SourceRow, before: Known | Landed | SourceRow) -> bool:
-    if isinstance(before, Known) and before.vanished:
-        return True
-    return row.digest != before.digest and row.changed_at > before.changed_at - STAMP_SLACK
+    def _is_new(self, row: SourceRow, before: Known | Landed | SourceRow) -> bool:
+        if isinstance(before, Known) and (before.vanished or before.landing_id in self._lost):
+            return True
+        return row.digest != before.digest and row.changed_at > before.changed_at - STAMP_SLACK

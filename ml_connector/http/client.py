@@ -242,8 +242,8 @@ class ApiClient:
     def _send(self, call: Call, held: ExitStack, *, whole: bool) -> tuple[httpx.Response, bytes]:
         """Send in turn, and return the answer if it can be used; else raise what the error table says.
 
-        The body is read here, and not by httpx, whose responses are in a reference cycle: a page would stay in memory
-        until the garbage collector comes by. It is empty if it is to be streamed and the call worked.
+        The body is read here, and not by httpx, which would hold it in the response. It is empty if it is to be
+        streamed and the call worked.
         """
         try:
             held.enter_context(self.pace.turn())
@@ -252,7 +252,7 @@ class ApiClient:
         started = time.monotonic()
         try:
             response = self._http.send(call.request, stream=True)
-            held.callback(response.close)
+            held.callback(_close, response)
             body = b"".join(response.iter_bytes()) if whole or not response.is_success else b""
         except TokenUnavailable as error:
             raise call.failed(self.retries, _outage(str(error)), sent=False) from None
@@ -304,6 +304,12 @@ class ApiClient:
             f"the quota of calls is used up; it opens again in about {minutes} minutes",
             "Nothing has to be done: a run after that goes on from here. If it happens often, poll less often.",
         )
+
+
+def _close(response: httpx.Response) -> None:
+    """Close a response, and end its reference cycle, so that request and answer leave the memory at once."""
+    response.close()
+    response.stream = httpx.ByteStream(b"")
 
 
 @cache

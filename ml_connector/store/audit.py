@@ -144,13 +144,13 @@ class AuditLog:
         Raises:
             sqlalchemy.exc.IntegrityError: another process appended meanwhile; the transaction cannot be committed.
         """
-        number, previous = self._head(connection)
+        newest, previous = self._head(connection)
         rows = []
-        for number, entry in enumerate(entries, number + 1):  # noqa: B020
+        for number, entry in enumerate(entries, newest + 1):
             covered = _covered(number, entry)
             previous = _link(previous, covered)
             payload = None if entry.payload is None else self._vault.seal(entry.payload, self._context(number))
-            rows.append(dict(zip(WRITTEN, (*covered, self._company, self._target, payload, previous), strict=True)))
+            rows.append(dict(zip(WRITTEN, (*covered, self._company, self._target, payload, previous))))  # noqa: B905
         self._database.insert(connection, audit, rows)
 
     def last_hash(self) -> str | None:

@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Row, Select, and_, bindparam, delete, exists, func, literal, or_, select, union_all, update
 from sqlalchemy.engine import Connection
@@ -22,7 +22,7 @@ from ml_connector.store.database import Database
 from ml_connector.store.landing import Landings
 from ml_connector.store.tables import OTHER_LINK, delivery, flow_state, intent, landing, record_state, source_row
 
-CHUNK = 1_000
+CHUNK = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +34,7 @@ class FlowState:
     initial_done_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class State:
+class State(NamedTuple):
     """What the flow knows of one record; see the table `record_state`."""
 
     key: str
@@ -57,8 +56,7 @@ class State:
     window: str
 
 
-@dataclass(frozen=True, slots=True)
-class Intent:
+class Intent(NamedTuple):
     """A change that was about to be sent and whose outcome is not recorded."""
 
     key: str
@@ -70,8 +68,7 @@ class Intent:
     started_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Claimant:
+class Claimant(NamedTuple):
     """A record that wants or holds an identity at the target."""
 
     key: str
@@ -81,8 +78,7 @@ class Claimant:
     facts: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Version:
+class Version(NamedTuple):
     """The newest landed version of a record, with the moment of the change that made it work."""
 
     key: str

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 GROUP_ROWS = 1_000  # rows of a row group: the least that is read and decrypted at once
 OPEN_FILES = 8
-DECODED_GROUPS = 4
+DECODED_GROUPS = 2
 SUFFIX = ".parquet"
 UNFINISHED = ".unfinished"
 KEY_NAME = "landing"
@@ -282,5 +282,8 @@ def _damaged(path: Path, error: Exception) -> Problem:
     return Problem(
         f"The landing {path} {'is missing' if missing else f'cannot be read: {error}'}.",
         "The records whose newest version lies in it cannot be mapped. Nothing was changed.",
-        "Restore the landings folder from the backup that belongs to this database.",
+        "Read everything again (`ml-connector sync COMPANY --full`), which lands them anew."
+        if missing
+        else "Restore the file from the backup that belongs to this database, or delete it and read everything again "
+        "(`ml-connector sync COMPANY --full`).",
     )

@@ -5,27 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import and_, func, select, update
+from sqlalchemy import and_, exists, func, select, update
 
 from ml_connector.store.among import among
 from ml_connector.store.database import Database
 from ml_connector.store.tables import entity_state, landing, reading, source_row
 from ml_connector.store.vault import Vault
 
+PAGE = 1_000  # rows that are made ready for the database at a time
 
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What is known of a key: the newest landed version, and whether a full read missed it since."""
+
+class Known(NamedTuple):
+    """What is known of a key: the newest landed version, where it lies, and whether a full read missed it since."""
 
     digest: bytes
     changed_at: datetime
+    landing_id: int
     vanished: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Landed:
+class Landed(NamedTuple):
     """One row's place in a landing file."""
 
     key: str
@@ -86,10 +87,25 @@ class Readings:
     def known(self, entity: str, keys: Iterable[str]) -> dict[str, Known]:
         """What is known of these keys."""
         query = select(
-            source_row.c.key, source_row.c.digest, source_row.c.changed_at, source_row.c.vanished_at.is_not(None)
+            source_row.c.key,
+            source_row.c.digest,
+            source_row.c.changed_at,
+            source_row.c.landing_id,
+            source_row.c.vanished_at.is_not(None),
         ).where(self._of(entity), among(source_row.c.key, keys))
         with self._database.connect() as connection:
-            return {row[0]: Known(row[1], row[2], bool(row[3])) for row in connection.execute(query)}
+            return {row[0]: Known(row[1], row[2], row[3], bool(row[4])) for row in connection.execute(query)}
+
+    def files(self, entity: str) -> dict[int, str]:
+        """The landing files in which a newest version lies, by landing."""
+        query = select(landing.c.id, landing.c.path).where(
+            landing.c.company == self._company,
+            landing.c.entity == entity,
+            landing.c.path.is_not(None),
+            exists().where(self._of(entity), source_row.c.landing_id == landing.c.id),
+        )
+        with self._database.connect() as connection:
+            return {row[0]: row[1] for row in connection.execute(query)}
 
     def seen(self, entity: str, reading_id: int, keys: Sequence[str]) -> None:
         """Note that the read met these keys with the content that is already landed."""
@@ -104,27 +120,9 @@ class Readings:
         """Make a finished landing file known, with a pointer to every row, in one transaction; returns its id."""
         with self._database.begin() as connection:
             landing_id = self._landing(connection, entity, reading_id, path, len(rows), at)
-            self._database.upsert(
-                connection,
-                source_row,
-                [
-                    {
-                        "company": self._company,
-                        "entity": entity,
-                        "key": row.key,
-                        "related": row.related,
-                        "changed_at": row.changed_at,
-                        "digest": row.digest,
-                        "landing_id": landing_id,
-                        "position": row.position,
-                        "seq": landing_id,
-                        "seen_by": reading_id,
-                        "vanished_at": None,
-                        "body": None if row.payload is None else self._seal(entity, row.key, row.payload),
-                    }
-                    for row in rows
-                ],
-            )
+            for begin in range(0, len(rows), PAGE):
+                page = [self._pointer(entity, reading_id, landing_id, row) for row in rows[begin : begin + PAGE]]
+                self._database.upsert(connection, source_row, page)
         return landing_id
 
     def met(self, entity: str, reading_id: int) -> int:
@@ -206,6 +204,22 @@ class Readings:
         )
         with self._database.connect() as connection:
             return [self._unseal(entity, key, body) for key, body in connection.execute(query)]
+
+    def _pointer(self, entity: str, reading_id: int, landing_id: int, row: Landed) -> dict[str, Any]:
+        return {
+            "company": self._company,
+            "entity": entity,
+            "key": row.key,
+            "related": row.related,
+            "changed_at": row.changed_at,
+            "digest": row.digest,
+            "landing_id": landing_id,
+            "position": row.position,
+            "seq": landing_id,
+            "seen_by": reading_id,
+            "vanished_at": None,
+            "body": None if row.payload is None else self._seal(entity, row.key, row.payload),
+        }
 
     def _landing(self, connection: Any, entity: str, reading_id: int, path: str | None, rows: int, at: datetime) -> int:
         created = connection.execute(

@@ -8,6 +8,7 @@ import pytest
 
 from ml_connector.engine.records import Operation
 from ml_connector.engine.tally import Tally
+from ml_connector.errors import Problem
 from ml_connector.store.tables import landing, reading
 from ml_connector_tests.engine.conftest import Sync
 from ml_connector_tests.engine.world import CONTACTS, START, Died
@@ -236,6 +237,23 @@ def test_an_empty_first_read_is_not_taken_for_the_whole(sync: Sync) -> None:
     sync.world.rows["world.customers"]["1"] = ({"number": "1", "email": "1@x.no"}, START - timedelta(days=900))
     sync.clock.forward(hours=5)
     assert counts(sync.sync().total) == {"read": 1, "created": 1}
+
+
+def test_a_landing_that_is_gone_from_the_disk_is_landed_again(sync: Sync) -> None:
+    """A whole read repairs it: the same rows get a new file, and what the target has already is not sent again."""
+    sync.world.put("1", name="N", email="1@x.no")
+    sync.world.put("2", name="N", email="2@x.no")
+    sync.sync()
+    for name in list(sync.ledger.landings.files()):
+        sync.ledger.landings.delete(name)
+    with pytest.raises(Problem, match=r"(?s)is missing.*--full"):
+        sync.deliver(only=["1"])
+    sync.read()
+    with pytest.raises(Problem, match="is missing"):
+        sync.deliver(only=["1"])
+    sync.read(whole=True)
+    assert counts(sync.deliver().total) == {"read": 2, "unchanged": 2}
+    assert counts(sync.deliver(only=["1"]).total) == {"read": 1, "updated": 1}
 
 
 def test_two_customers_with_one_address_the_lowest_number_owns(sync: Sync) -> None:

@@ -7,7 +7,7 @@ real systems are tried against the simulators elsewhere.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from itertools import islice
@@ -213,7 +213,7 @@ class Account:
                 return Result(change.key, Outcome.FAILED, kind="in doubt", reason="No answer.", uncertain=True)
             case "twice":
                 self.pending.append((self.clock.now + timedelta(minutes=1), change))
-                return replace(self._apply(change), uncertain=True)
+                return self._apply(change)._replace(uncertain=True)
             case "die":
                 self.pending.append((self.clock.now + timedelta(minutes=1), change))
                 raise Died

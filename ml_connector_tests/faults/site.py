@@ -149,7 +149,9 @@ class Site:
             assert company is not None, f"{row['number']} is lost"
             assert contact is not None, f"the contact of {row['number']} is lost"
             assert company["properties"]["name"] == row["name"].strip(), row["number"]
-            assert company["id"] in contact["associations"].get("companies", ()), f"the contact of {row['number']} is not linked"
+            assert company["id"] in contact["associations"].get("companies", ()), (
+                f"the contact of {row['number']} is not linked"
+            )
 
 
 def _email(row: dict[str, Any]) -> str:
@@ -159,7 +161,8 @@ def _email(row: dict[str, Any]) -> str:
 def _settle_soon(home: Home) -> None:
     """A call without an answer has taken effect by the next run, because the simulators do not tarry."""
     configuration = yaml.safe_load(home.config_path.read_text())
-    configuration["companies"][COMPANY]["targets"]["mailchimp"]["settle"] = "1s"
+    for target in configuration["companies"][COMPANY]["targets"].values():
+        target["settle"] = "1s"
     home.config_path.write_text(yaml.safe_dump(configuration, sort_keys=False))
 
 
@@ -181,6 +184,7 @@ def open_site(
         chosen = {name: one for name, one in running.items() if name == "visma" or name in targets}
         home = Home.locate({}, folder)
         furnish(home, chosen)
+        _settle_soon(home)
         with home.open() as opened:
             give_credentials(opened, chosen)
             set_up(opened)

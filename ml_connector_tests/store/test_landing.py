@@ -110,7 +110,7 @@ def test_a_missing_file_is_explained(landings: Landings) -> None:
     """With its path, and how its records come back."""
     with pytest.raises(Problem, match="is missing") as caught:
         landings.payloads(NAME, [0])
-    assert "backup" in caught.value.action
+    assert "--full" in caught.value.action
 
 
 @pytest.mark.parametrize("damage", ["cut", "altered", "empty"])

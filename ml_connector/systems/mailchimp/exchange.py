@@ -19,10 +19,9 @@ Calls of one change:
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from ml_connector.engine.records import Change, Operation, Outcome, Result
 from ml_connector.http import CallProblem, Decision, Uncertain
@@ -70,8 +69,7 @@ _ON_THE_LIST = {Kind.CREATE: Kind.UPDATE}
 """What a call turns out to be when it found the member."""
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """One call about a member.
 
     Attributes:
@@ -87,8 +85,7 @@ class Step:
     absent: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """A reply that settles a call: it worked, it found nobody, or it was refused for good.
 
     Attributes:

@@ -14,7 +14,7 @@ from ml_connector.engine.records import Desired, Mapped, Record, Reject, Skip
 from ml_connector.systems.mailchimp.consent import UNSUBSCRIBED
 from ml_connector.systems.mailchimp.exchange import NOT_A_MEMBER
 from ml_connector.systems.mailchimp.fields import Subject, as_text, parse_source
-from ml_connector.systems.mailchimp.settings import MembersSettings
+from ml_connector.systems.mailchimp.settings import REFUSALS, MembersSettings
 from ml_connector.systems.visma.models import Contact, Customer, CustomerClass, Described, Model
 
 CONTACTS = "visma.contacts"
@@ -29,7 +29,6 @@ NOT_SELECTED = "not selected"
 
 _EMAIL = re.compile(r"[^\s@,;:<>()\[\]\"\\]+@(?:[^\W_](?:[\w-]*[^\W_])?\.)+[^\W\d_]{2,}")
 _LONGEST_EMAIL = 254
-_FLAGS = ("no_mass_mail", "no_marketing", "do_not_email")
 
 AnyModel = TypeVar("AnyModel", bound=Model)
 
@@ -44,15 +43,15 @@ def map_customer(record: Record, settings: MembersSettings, audience: str) -> Ma
         return Reject(
             "Visma.net sent this row without a customer number, so nobody can tell whose it is.", "unreadable"
         )
-    customer = _parsed(Customer, record.payload)
+    customer = _parsed(settings.customer, record.payload)
     if isinstance(customer, str):
         return Reject(f"Visma.net's row cannot be read: {customer}.", "unreadable")
-    contacts = [_parsed(Contact, row) for row in record.secondary.get(CONTACTS, ())]
+    contacts = [_parsed(settings.contact, row) for row in record.secondary.get(CONTACTS, ())]
     if wrong := next((contact for contact in contacts if isinstance(contact, str)), None):
         return Reject(
             f"A contact of this customer cannot be read, so what it says about mail is unknown: {wrong}.", "unreadable"
         )
-    people = sorted((one for one in contacts if isinstance(one, Contact)), key=lambda one: one.contact_id)
+    people = sorted((one for one in contacts if not isinstance(one, str)), key=lambda one: one.contact_id)
 
     source = parse_source(settings.email)
     without_person = Subject(customer, None, None)
@@ -116,7 +115,7 @@ def _contact_person(people: Sequence[Contact], email: str) -> Contact | None:
 def _said_no(people: Sequence[Contact], person: Contact | None, email: str) -> str | None:
     """The flag by which the contact person, or anybody with the same address, refuses mail; inactive ones count too."""
     concerned = [one for one in people if one is person or as_text(one.email).lower() == email.lower()]
-    return next((flag.replace("_", " ") for one in concerned for flag in _FLAGS if getattr(one, flag)), None)
+    return next((flag.replace("_", " ") for one in concerned for flag in REFUSALS if getattr(one, flag)), None)
 
 
 def _not_accepted(subject: Subject, settings: MembersSettings) -> str | None:

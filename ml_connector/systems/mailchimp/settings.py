@@ -10,7 +10,17 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
-from ml_connector.systems.mailchimp.fields import DEFAULT_FIELDS, Source, parse_source
+from ml_connector.systems.mailchimp.fields import DEFAULT_FIELDS, Place, Source, parse_source
+from ml_connector.systems.visma.models import Contact, Customer
+from ml_connector.systems.visma.paths import narrowed
+
+REFUSALS = ("no_mass_mail", "no_marketing", "do_not_email")
+"""The flags by which a contact refuses mail."""
+_ALWAYS = {
+    "": ("number", "status", "customer_class"),
+    "contact": ("contact_id", "active", "email", *REFUSALS),
+}
+"""What the mapping looks at besides the configured paths."""
 
 _TAG = re.compile(r"[A-Z0-9_]{1,10}")
 _AUDIENCE = re.compile(r"[A-Za-z0-9]{1,32}")
@@ -90,8 +100,25 @@ class MembersSettings(_Block):
     @cached_property
     def looks_into_class(self) -> bool:
         """Whether anything needs more of the customer class than its id."""
-        paths = [parse_source(path) for path in self.where]
-        return any(place.root == "class" for source in (*self.sources.values(), *paths) for place in source.places)
+        return any(place.root == "class" for place in self._places)
+
+    @cached_property
+    def customer(self) -> type[Customer]:
+        """A customer, with what this configuration looks at."""
+        return narrowed(Customer, self._looked_at(""))
+
+    @cached_property
+    def contact(self) -> type[Contact]:
+        """A contact person, likewise."""
+        return narrowed(Contact, self._looked_at("contact"))
+
+    def _looked_at(self, root: str) -> list[str]:
+        return [*_ALWAYS[root], *(place.path for place in self._places if place.root == root)]
+
+    @property
+    def _places(self) -> list[Place]:
+        sources = [*self.sources.values(), *map(parse_source, (self.email, *self.where))]
+        return [place for source in sources for place in source.places]
 
     @cached_property
     def sources(self) -> Mapping[str, Source]:

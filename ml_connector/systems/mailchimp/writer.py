@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import chain, islice
 from typing import Self
@@ -188,7 +188,7 @@ class MembersWriter:
                 return failed(talk.change.key, problem, payload=talk.step.content)
             repeated |= reply.repeated
             if (result := talk.hear(reply)) is not None:
-                return replace(result, uncertain=True) if repeated else result
+                return result._replace(uncertain=True) if repeated else result
 
     def _in_batches(self, changes: Iterator[Change], delivery: Delivery) -> Iterator[Result]:
         """Keeps several batches at work, and fetches the outcomes of the one whose turn it is to be looked at."""

@@ -8,13 +8,17 @@ attributes.SEGMENT           the value of the attribute with this id
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cache
 from types import UnionType
-from typing import Any, Union, get_args, get_origin
+from typing import Any, TypeVar, Union, cast, get_args, get_origin
+
+from pydantic import create_model
 
 from ml_connector.systems.visma.models import Attribute, Model
 
 ATTRIBUTE = "attributes.*"
+AnyModel = TypeVar("AnyModel", bound=Model)
 
 
 @cache
@@ -50,6 +54,26 @@ def read(record: Model, path: str) -> Any:
     for name in rest.split(".") if rest else ():
         value = getattr(value, name, None)
     return value
+
+
+def narrowed(model: type[AnyModel], wanted: Iterable[str]) -> type[AnyModel]:
+    """The model with only what lies on these paths: a third of the work, and what nobody looks at can spoil no row.
+
+    A path that ends at a block wants all of it.
+    """
+    kept: dict[str, list[str]] = {}
+    for path in wanted:
+        name, _, rest = model.shortcuts.get(path, path).partition(".")
+        kept.setdefault(name, []).append(rest)
+    fields: dict[str, Any] = {}
+    for name, rests in kept.items():
+        field = model.model_fields[name]
+        kind = _plain(field.annotation)
+        is_block = isinstance(kind, type) and issubclass(kind, Model)
+        fields[name] = (narrowed(kind, rests) | None if is_block and "" not in rests else field.annotation, field)
+    narrow = create_model(model.__name__, __base__=Model, **fields)
+    narrow.shortcuts = model.shortcuts
+    return cast(type[AnyModel], narrow)
 
 
 _KINDS = {str: "text", bool: "yes or no"}
