@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from ml_connector.cli import check, output, runs, simulators
-from ml_connector.cli.demo_home import COMPANY, PLACE, TARGET, fresh, furnish, give_credentials, set_up
+from ml_connector.cli.demo_home import COMPANY, PLACE, fresh, furnish, give_credentials, set_up
 from ml_connector.cli.interruption import Say
 from ml_connector.cli.processes import HOST, Processes, free_ports, require_free
 from ml_connector.cli.progress import progress
@@ -45,12 +45,13 @@ class Played:
     changed: Mapping[str, Sequence[str]]
     left: Mapping[str, str]
 
-    def count(self, name: str, outcome: str) -> int:
-        return sum(flow[outcome] for run in self.rounds[name] for flow in run["flows"])
+    def count(self, name: str, outcome: str, flow: str = "members") -> int:
+        flows = (one for run in self.rounds[name] for one in run["flows"])
+        return sum(one[outcome] for one in flows if one["flow"] == flow)
 
 
 def run(up: Up = False, customers: Customers = 2000, port: Port = 3000, as_json: output.AsJson = False) -> None:
-    """Bring 2,000 customers of a simulated Visma to a simulated Mailchimp, change some, and sync again.
+    """Bring 2,000 customers of a simulated Visma to a simulated Mailchimp and HubSpot, change some, and sync again.
 
     Everything happens on this machine and in ./.demo, which is made anew each time.
     """
@@ -83,9 +84,9 @@ def _start(processes: Processes, customers: int) -> dict[str, Simulator]:
 def _prepare(home: Home, running: Mapping[str, Simulator], say: Say) -> list[check.Checked]:
     with home.open() as opened:
         give_credentials(opened, running)
-        say("Creating what the audience lacks")
+        say("Creating what the targets lack")
         set_up(opened)
-        say("Checking both systems")
+        say("Checking the systems")
         return check.check(opened, opened.config.accounts(), say)
 
 
@@ -130,20 +131,22 @@ def _report(played: Played, customers: int, seconds: float, as_json: bool) -> No
 
 
 def _story(played: Played, customers: int, seconds: float) -> str:
-    def first(outcome: str) -> str:
-        return f"{played.count(FIRST, outcome):,}"
+    def first(outcome: str, flow: str = "members") -> str:
+        return f"{played.count(FIRST, outcome, flow):,}"
 
-    def second(outcome: str) -> str:
-        return f"{played.count(SECOND, outcome):,}"
+    def second(outcome: str, flow: str = "members") -> str:
+        return f"{played.count(SECOND, outcome, flow):,}"
 
     command = _command()
     changes = {name: len(numbers) for name, numbers in played.changed.items()}
     return (
         f"Round 1 read all {customers:,} customers from Visma and created {first('created')} members at Mailchimp; "
-        f"{first('skipped')} were skipped by a rule and {first('rejected')} rejected, each with its reason. Then "
-        f"{changes['changed']} customers changed at Visma, {changes['terminated']} were terminated and "
+        f"{first('skipped')} were skipped by a rule and {first('rejected')} rejected, each with its reason. At HubSpot "
+        f"it created {first('created', 'companies')} companies and {first('created', 'contacts')} contacts, linked to "
+        f"them. Then {changes['changed']} customers changed at Visma, {changes['terminated']} were terminated and "
         f"{changes['email_removed']} lost their e-mail address, and {len(played.left)} members unsubscribed at "
-        f"Mailchimp. Round 2 took up what was new, {second('read')} records, and updated {second('updated')} members. "
+        f"Mailchimp. Round 2 took up what was new, {second('read')} records, and updated {second('updated')} members "
+        f"and {second('updated', 'companies')} companies. "
         f"All {len(played.left)} members who unsubscribed stayed unsubscribed: a sync sends a status only to take "
         f"somebody off the list. Both rounds were Dagster runs, the same that its schedule and sensors start. It took "
         f"{seconds:.0f} seconds, and everything that was started is stopped again.\n"
@@ -178,7 +181,7 @@ def _serve(processes: Processes, home: Home, running: Mapping[str, Simulator], p
     for one in running.values():
         output.say(f"{one.name:<11} {one.url}/_simulator/state")
     output.say()
-    output.say(f"The schedule polls Visma every minute, and the sensor delivers to {TARGET}. Ctrl-C stops all of it.")
+    output.say("The schedule polls Visma every minute, and a sensor for each target delivers. Ctrl-C stops all of it.")
     output.say(f"In another terminal: export ML_CONNECTOR_HOME={home.path}; {_command()} status")
     sys.stdout.flush()
     processes.wait()

@@ -20,8 +20,7 @@ from ml_connector.home import Home, OpenHome
 
 PLACE = Path(".demo")
 COMPANY = "nordic"
-TARGET = "nordic/mailchimp"
-ACCOUNTS = {"visma": "nordic/visma", "mailchimp": TARGET}  # simulator -> whose credentials it takes
+TARGETS = ("mailchimp", "hubspot")  # by the names of their simulators, in the order of the configuration
 MARK = ".demo.lock"  # also says that the folder is ours to delete
 
 
@@ -59,26 +58,34 @@ def fresh(path: Path = PLACE) -> Iterator[Home]:
 
 def furnish(home: Home, running: Mapping[str, Simulator]) -> None:
     """Write the configuration for these simulators, the vault key, and what Dagster needs."""
-    text = Template(template("demo.yaml"))
+    blocks = [template(f"demo_{name}.yaml") for name in TARGETS if name in running]
     values = {name: simulator.url for name, simulator in running.items()}
-    values["company_id"] = running["visma"].settings["company_id"]
-    values["audience"] = running["mailchimp"].settings["audience"]
+    for name, setting, said in (
+        ("visma", "company_id", "company_id"),
+        ("mailchimp", "audience", "audience"),
+        ("hubspot", "portal", "portal_id"),
+    ):
+        if name in running:
+            values[setting] = running[name].settings[said]
+    text = Template("".join([template("demo.yaml"), *blocks]))
     write_home(home, text.substitute(values, start=datetime.now(UTC).date().isoformat()))
 
 
 def give_credentials(home: OpenHome, running: Mapping[str, Simulator]) -> None:
     """Store what the simulators accept."""
-    for name, account in ACCOUNTS.items():
-        home.vault.set_credentials(account, running[name].credentials)
+    for name, simulator in running.items():
+        home.vault.set_credentials(f"{COMPANY}/{name}", simulator.credentials)
 
 
 def set_up(home: OpenHome) -> int:
-    """Create what the audience lacks; says how many things that were."""
-    with connect_target(home, home.config.target(TARGET)) as account:
-        steps = account.setup()
-        for step in steps:
-            step.apply()
-    return len(steps)
+    """Create what the targets lack; says how many things that were."""
+    made = 0
+    for target in home.config.company(COMPANY).targets.values():
+        with connect_target(home, target) as account:
+            for step in account.setup():
+                step.apply()
+                made += 1
+    return made
 
 
 @contextmanager

@@ -134,7 +134,7 @@ class _Reader:
             return None
         block, settings = parts
         try:
-            flows = system.flows(settings)
+            flows = system.flows(settings, company)
         except ValueError as error:
             self._wrong((*keys, "flows"), f"cannot be so: {error}")
             return None

@@ -21,6 +21,7 @@ from ml_connector.defs.site import Site, busy, mark, now
 from ml_connector.defs.source_assets import read_entity
 from ml_connector.defs.windows import partitions
 from ml_connector.defs.work import outstanding, rejected
+from ml_connector.engine.bring import Bringer
 from ml_connector.engine.deliver import FlowReport, deliver
 from ml_connector.engine.ports import Flow
 from ml_connector.engine.tally import Tally
@@ -139,6 +140,20 @@ class _Run:
             run_id=self._context.run.run_id,
             clock=now,
             only=self._only,
+            bring=self._bringer(),
+        )
+
+    def _bringer(self) -> Bringer:
+        """Brings over what a flow needs of another one, of those too that this run does not deliver."""
+        return Bringer(
+            {flow.name: flow for flow in self._target.flows},
+            self._account.writer,
+            self._home.ledger(self._company.name),
+            self._target.name,
+            self._target.system.name,
+            self._company.windows,
+            self._context.run.run_id,
+            now,
         )
 
     def _finished(self, flow: Flow, report: FlowReport, red: set[str]) -> Iterator[dg.AssetMaterialization]:

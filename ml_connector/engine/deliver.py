@@ -13,6 +13,8 @@ from datetime import datetime
 from itertools import chain
 
 from ml_connector.engine.checkpoints import reached
+from ml_connector.engine.dependents import Bring, Lacking
+from ml_connector.engine.needs import Needs
 from ml_connector.engine.outcomes import Recorder, intent_of, resumed, waiting
 from ml_connector.engine.plan import Planned, Planner, Send, Settle
 from ml_connector.engine.ports import Clock, Flow, Writer
@@ -66,13 +68,16 @@ def deliver(
     run_id: str,
     clock: Clock,
     only: Sequence[str] | None = None,
+    bring: Bring | None = None,
 ) -> FlowReport:
     """Deliver what is due, or exactly the named records (a replay, sent even if the target has it already).
+
+    `bring` delivers records of another flow that records of this one need and that nobody attempted yet.
 
     Never raises for a record; a target that stops is reported in `stopped`, after all that is known was recorded.
     The caller holds the target's lease: nobody else delivers to it meanwhile.
     """
-    return _Delivery(flow, writer, ledger, target, system, windows, run_id, clock, only).run()
+    return _Delivery(flow, writer, ledger, target, system, windows, run_id, clock, only, bring).run()
 
 
 def is_due(flow: Flow, ledger: Ledger, target: str, now: datetime) -> bool:
@@ -99,6 +104,7 @@ class _Delivery:
     run_id: str
     clock: Clock
     only: Sequence[str] | None
+    bring: Bring | None
     book: Deliveries = field(init=False)
     planner: Planner = field(init=False)
     recorder: Recorder = field(init=False)
@@ -109,6 +115,7 @@ class _Delivery:
     in_flight: dict[str, Send] = field(default_factory=dict)  # it took these, their outcome is not recorded
     busy: set[str] = field(default_factory=set)  # identities that something planned or in flight concerns
     again: dict[str, None] = field(default_factory=dict)  # records that wait for something in flight
+    lacking: Lacking = field(default_factory=Lacking)
     answered: list[tuple[Send, Result]] = field(default_factory=list)
     committed_at: float = field(default_factory=time.monotonic)
     now: datetime = field(init=False)  # of the chunk at hand: what claims to come from the future counts to its window
@@ -120,7 +127,8 @@ class _Delivery:
         taken_up_to = self._open()
         up_to = self.book.newest([self.flow.entity, *self.flow.secondary, *self.flow.reference])
         self.doubts = {intent.key: intent for intent in self.book.intents()}
-        self.planner = Planner(self.flow, self.ledger, self.book, self.doubts, forced=self.only is not None)
+        needs = Needs(self.ledger.links(self.target))
+        self.planner = Planner(self.flow, self.ledger, self.book, self.doubts, self.only is not None, needs)
         self.recorder = Recorder(
             self.flow, self.ledger, self.book, self.target, self.system, self.run_id, up_to, self.tallies
         )
@@ -181,6 +189,7 @@ class _Delivery:
                     self._commit()
             self._commit()
             reached("deliver: pass ended")
+            self.lacking.bring(self.bring)
             postponed, self.again = list(self.again), {}
             now = self.clock()
             others = self.only is None and self.book.has_due(now)
@@ -206,7 +215,7 @@ class _Delivery:
             now = self.now = self.clock()
             for plan in self.planner.plan([version for version in versions if version.key not in self.in_flight]):
                 identities = plan.identities()
-                if not self.busy.isdisjoint(identities):
+                if not self.busy.isdisjoint(identities) or self._must_bring(plan):
                     self.again[plan.key] = None
                 elif isinstance(plan, Settle):
                     settled.append(plan)
@@ -227,6 +236,10 @@ class _Delivery:
                 key = next(iter(self.planned))
                 self.in_flight[key] = self.planned.pop(key)
                 yield self.in_flight[key].change
+
+    def _must_bring(self, plan: Planned) -> bool:
+        """Whether what the record needs of another flow is brought over before it is planned again."""
+        return isinstance(plan, Settle) and self.bring is not None and self.lacking.is_to_be_brought(plan)
 
     def _must_wait(self, plan: Send, now: datetime) -> bool:
         """Whether a write that was never answered may still overtake this one."""

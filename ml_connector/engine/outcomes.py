@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 import orjson
 
 from ml_connector.engine.claims import FIRM
+from ml_connector.engine.dependents import look_again, note_delivered, note_lacking
 from ml_connector.engine.plan import Planned, Send, Settle
 from ml_connector.engine.ports import Flow
 from ml_connector.engine.records import Change, Operation, Outcome, Result
@@ -19,6 +20,7 @@ from ml_connector.errors import StoppedProblem
 from ml_connector.store.audit import Entry
 from ml_connector.store.deliveries import Deliveries, Intent, State, Version
 from ml_connector.store.ledger import Ledger
+from ml_connector.store.links import Links
 
 Window = Callable[[Planned], str]
 
@@ -39,6 +41,10 @@ class Recorder:
     run_id: str
     up_to: int
     tallies: Tallies
+    links: Links = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.links = self.ledger.links(self.target)
 
     def settle(
         self, settled: Sequence[Settle], sending: Sequence[Send], over: Sequence[str], now: datetime, window: Window
@@ -56,6 +62,7 @@ class Recorder:
             self.book.wake(connection, _changed_claims(settled), now)
             self.book.forget(connection, over)
             self.book.intend(connection, [intent_of(plan, now) for plan in sending], self.run_id)
+            note_lacking(connection, self.links, self.flow.name, settled)
             self.ledger.audit(self.target).append(connection, entries)
 
     def record(
@@ -78,6 +85,7 @@ class Recorder:
             self.book.forget(connection, [result.key for _, result in answers if result.key not in doubts])
             self.book.doubt(connection, list(doubts.values()))
             self.book.wake(connection, _changed_claims([plan for plan, _ in answers]), now)
+            note_delivered(connection, self.links, self.flow.name, answers, now)
             self.ledger.audit(self.target).append(connection, entries)
 
     def count(
@@ -124,7 +132,7 @@ class Recorder:
             "kind": plan.kind,
             "reason": plan.reason,
             "vendor_code": None,
-            "due_at": now + self.flow.settle if plan.waits else None,
+            "due_at": now + self.flow.settle if plan.waits else look_again(plan.lacking, now),
             "attempts": before.attempts if before and plan.waits else 0,
             "first_seen": now if before is None or _is_news(plan) else before.first_seen,
             "last_tried": now,

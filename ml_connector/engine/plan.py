@@ -10,8 +10,9 @@ from typing import Any
 import orjson
 
 from ml_connector.engine.claims import Claims, wish_of
+from ml_connector.engine.needs import DEPENDENCY, Needs, Resolved
 from ml_connector.engine.ports import Flow
-from ml_connector.engine.records import Change, Desired, Mapped, Operation, Outcome, Record, Reject, Skip
+from ml_connector.engine.records import Change, Desired, Mapped, Need, Operation, Outcome, Record, Reject, Skip
 from ml_connector.store.deliveries import Deliveries, Intent, State, Version
 from ml_connector.store.ledger import Ledger
 
@@ -54,10 +55,12 @@ class Send(Planned):
 
     Attributes:
         displaces: the record that is linked to the claim now and loses it.
+        aliases: see `Desired.aliases`.
     """
 
     change: Change
     displaces: str | None = None
+    aliases: Sequence[str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +69,7 @@ class Settle(Planned):
 
     Attributes:
         waits: it is tried again once an earlier write can no longer take effect.
+        lacking: what has to be delivered before it, and is not.
     """
 
     outcome: Outcome
@@ -73,6 +77,7 @@ class Settle(Planned):
     kind: str | None = None
     reason: str | None = None
     waits: bool = False
+    lacking: Sequence[Need] = ()
 
 
 @dataclass(slots=True)
@@ -82,6 +87,7 @@ class Planner:
     Attributes:
         in_doubt: what earlier processes were about to send and did not record, by key.
         forced: send also what the target already confirmed (a replay).
+        needs: looks up what other flows delivered; None: nothing is needed.
     """
 
     flow: Flow
@@ -89,6 +95,7 @@ class Planner:
     book: Deliveries
     in_doubt: dict[str, Intent] = field(default_factory=dict)
     forced: bool = False
+    needs: Needs | None = None
     _reference: dict[str, list[bytes]] = field(default_factory=dict)
 
     def plan(self, versions: Sequence[Version]) -> list[Send | Settle]:
@@ -107,10 +114,16 @@ class Planner:
         identities = {claim for wish in mapped.values() if (claim := wish_of(wish)[0]) is not None}
         identities |= {state.target_id for state in states.values() if state.target_id is not None}
         claims = Claims.of(self.book.claimants(list(identities)) if identities else (), mapped)
-        return [self._decide(version, mapped[version.key], states.get(version.key), claims) for version in versions]
+        resolved = self.needs.resolve(mapped) if self.needs else {}
+        return [
+            self._decide(version, mapped[version.key], states.get(version.key), claims, resolved.get(version.key))
+            for version in versions
+        ]
 
-    def _decide(self, version: Version, mapped: Mapped, state: State | None, claims: Claims) -> Send | Settle:
-        plan = _Plan(self, version, state, *wish_of(mapped), claims)
+    def _decide(
+        self, version: Version, mapped: Mapped, state: State | None, claims: Claims, resolved: Resolved | None
+    ) -> Send | Settle:
+        plan = _Plan(self, version, state, *wish_of(mapped), claims, resolved)
         match mapped:
             case Reject():
                 return plan.reject(mapped)
@@ -130,6 +143,7 @@ class _Plan:
     claim: str | None
     stance: str | None
     claims: Claims
+    resolved: Resolved | None
 
     @property
     def in_doubt(self) -> bool:
@@ -169,7 +183,10 @@ class _Plan:
         if standing.owner != self.version.key:
             reason = f"{standing.owner} has the same address and owns what stands at the target."
             return self.skip(f"same address as {standing.owner}", reason)
-        digest = digest_of(desired.body)
+        if self.resolved is not None and self.resolved.lacking:
+            return self.skip(desired.rule) if not desired.create else self._wait(self.resolved)
+        body = desired.body if self.resolved is None else self.resolved.body
+        digest = digest_of(body)
         if self._is_confirmed(digest):
             if self.linked_to == desired.claim:
                 return self._settle(Outcome.UNCHANGED)
@@ -181,7 +198,7 @@ class _Plan:
                 operation=_operation(self.linked_to, desired.claim, standing.old_is_shared),
                 claim=desired.claim,
                 target_id=self.linked_to,
-                body=desired.body,
+                body=body,
                 create=desired.create,
                 rule=desired.rule,
                 facts=standing.holder.facts if standing.holder else (self.state.facts if self.state else {}),
@@ -189,6 +206,7 @@ class _Plan:
                 old_is_shared=standing.old_is_shared,
             ),
             displaces=standing.holder.key if standing.holder else None,
+            aliases=desired.aliases,
         )
 
     def _is_confirmed(self, digest: bytes) -> bool:
@@ -228,7 +246,7 @@ class _Plan:
             )
         )
 
-    def _send(self, change: Change, displaces: str | None = None) -> Send:
+    def _send(self, change: Change, displaces: str | None = None, aliases: Sequence[str] | None = None) -> Send:
         return Send(
             version=self.version,
             state=self.state,
@@ -237,6 +255,21 @@ class _Plan:
             in_doubt=self.in_doubt,
             change=change,
             displaces=displaces,
+            aliases=aliases,
+        )
+
+    def _wait(self, resolved: Resolved) -> Settle:
+        """Not sent before what it needs is there; what is linked and confirmed stays so."""
+        return Settle(
+            version=self.version,
+            state=self.state,
+            claim=self.claim,
+            stance=self.stance,
+            in_doubt=self.in_doubt,
+            outcome=Outcome.FAILED,
+            kind=DEPENDENCY,
+            reason=resolved.reason,
+            lacking=resolved.lacking,
         )
 
     def _settle(self, outcome: Outcome, rule: str | None = None, reason: str | None = None) -> Settle:

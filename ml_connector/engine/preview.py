@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from ml_connector.engine.deliver import open_book
+from ml_connector.engine.needs import Needs
 from ml_connector.engine.plan import Planner, Send, Settle, assemble
 from ml_connector.engine.ports import Clock, Flow, Source
 from ml_connector.engine.records import Operation, Record
@@ -82,7 +83,8 @@ def preview(
         limit: how many records to describe.
     """
     book = open_book(flow, ledger, target)
-    planner = Planner(flow, ledger, book, {intent.key: intent for intent in book.intents()})
+    in_doubt = {intent.key: intent for intent in book.intents()}
+    planner = Planner(flow, ledger, book, in_doubt, needs=Needs(ledger.links(target)))
     up_to = book.newest([flow.entity])
     live = up_to == 0 and source is not None
     found = Preview(live=live)
@@ -125,6 +127,9 @@ def _live(flow: Flow, planner: Planner, source: Source, only: Sequence[str] | No
 
 
 def _expected(plan: Send | Settle, ledger: Ledger, target: str, flow: Flow) -> Expected:
+    if isinstance(plan, Settle) and plan.lacking:
+        step = Operation.CREATE if plan.linked_to is None else Operation.UPDATE
+        return Expected(plan.key, step.value, plan.reason, [])
     if isinstance(plan, Settle):
         why = ": ".join(text for text in (plan.rule or plan.kind, plan.reason) if text) or None
         return Expected(plan.key, plan.outcome.value, why, [])

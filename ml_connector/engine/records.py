@@ -60,6 +60,26 @@ class Record(NamedTuple):
     vanished: bool = False
 
 
+class Need(NamedTuple):
+    """Another object at the same target that must be there first, and what of it the body needs.
+
+    Attributes:
+        flow: the flow that delivers it.
+        identity: the identity that its record is linked to; with `alias` another name that the record gave itself.
+        key: the record that brings it; None where nobody knows.
+        fact: what the target said about it, to be put into the body.
+        alias: see `Desired.aliases`.
+        optional: without it the record is sent all the same, and the body has nothing there.
+    """
+
+    flow: str
+    identity: str
+    key: str | None = None
+    fact: str = "id"
+    alias: bool = False
+    optional: bool = False
+
+
 class Desired(NamedTuple):
     """How the object at the target should look.
 
@@ -69,12 +89,16 @@ class Desired(NamedTuple):
         body: what is sent; JSON-able; its digest decides whether anything is sent.
         create: False: change it where it exists, never create it; absent, it is SKIPPED with `rule`.
         rule: the rule to show when it is absent and must not be created.
+        needs: name in the body -> the object at the target whose fact comes there. Until it is there, nothing is sent.
+        aliases: names by which other flows find the object (a registration number); None: this flow gives none.
     """
 
     claim: str
     body: Mapping[str, Any]
     create: bool = True
     rule: str | None = None
+    needs: Mapping[str, Need] = NOTHING
+    aliases: Sequence[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,6 +70,7 @@ class Rule:
         code: the vendor's code or title, exactly.
         detail: a pattern searched for in the vendor's text, whatever the case.
         shape: shapes of the body.
+        wait: seconds that everybody waits after RETRY_AFTER where the server names no time; None: doubling pauses.
     """
 
     status: int | range
@@ -80,6 +81,7 @@ class Rule:
     code: str | None = None
     detail: str | None = None
     shape: Shape | None = None
+    wait: float | None = None
 
     def fits(self, status: int, shape: Shape, explanation: Explanation) -> bool:
         return (
@@ -100,6 +102,7 @@ class Decision:
         reason: what happened, in plain words.
         advice: what a person can do about it; may be empty.
         vendor_code: the vendor's own code or title.
+        wait: see `Rule.wait`.
     """
 
     action: Action
@@ -107,6 +110,7 @@ class Decision:
     reason: str
     advice: str = ""
     vendor_code: str | None = None
+    wait: float | None = None
 
 
 def explain_problem(body: Any) -> Explanation:
@@ -182,7 +186,7 @@ class ErrorTable:
                 shape = Shape.OTHER
         rule = next(rule for rule in (*self.rules, *COMMON, _NOTHING_FITS) if rule.fits(status, shape, explanation))
         reason = rule.reason.format(status=status, code=explanation.code or "", detail=explanation.detail[:500])
-        return Decision(rule.action, rule.kind, reason.strip().rstrip(":"), rule.advice, explanation.code)
+        return Decision(rule.action, rule.kind, reason.strip().rstrip(":"), rule.advice, explanation.code, rule.wait)
 
 
 _NOTHING_FITS = Rule(range(-(2**31), 2**31), Action.FAIL_RECORD, "malformed answer", "{status} is no HTTP status")

@@ -285,7 +285,7 @@ class ApiClient:
             case Action.RETRY:
                 return call.failed(self.retries, decision, status, correlation_id)
             case Action.RETRY_AFTER:
-                self.pace.brake(response.headers, started)
+                self.pace.brake(response.headers, started, decision.wait)
                 return call.turned_away(self.retries, decision, status, correlation_id)
             case Action.REFRESH_TOKEN | Action.STOP:
                 return Stopped(self.name, decision, status)

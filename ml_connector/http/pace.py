@@ -95,12 +95,13 @@ class Pace:
         with self._changed:
             self._pauses = 0
 
-    def brake(self, headers: Mapping[str, str], started: float) -> None:
+    def brake(self, headers: Mapping[str, str], started: float, wait: float | None = None) -> None:
         """A call that began at `started` (monotonic) was turned away: everybody waits as long as the server says.
 
-        Where it says nothing, pauses double; calls that were in flight together count once.
+        Where it says nothing, everybody waits the vendor's `wait`, in seconds; where that is unknown too, pauses
+        double, and calls that were in flight together count once.
         """
-        seconds = retry_after(headers)
+        seconds = wait if (named := retry_after(headers)) is None else named
         with self._changed:
             if seconds is None:
                 if started < self._braked_at:

@@ -478,13 +478,25 @@ class Deliveries:
             )
 
     def counted(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Save a run's counts per window; each row has every column of `delivery` but company, target and flow."""
-        if rows:
-            with self._database.begin() as connection:
-                self._database.upsert(connection, delivery, [{**self._id, **row} for row in rows])
+        """Add a run's counts per window; each row has every column of `delivery` but company, target and flow."""
+        if not rows:
+            return
+        earlier = select(delivery).where(self._mine(delivery), delivery.c.run_id == rows[0]["run_id"])
+        with self._database.begin() as connection:
+            before = {row["window"]: dict(row) for row in connection.execute(earlier).mappings()}
+            self._database.upsert(connection, delivery, [{**self._id, **_added(row, before)} for row in rows])
 
     def _mine(self, table: Any) -> Any:
         return and_(table.c.company == self._company, table.c.target == self._target, table.c.flow == self._flow)
+
+
+_COUNTS = ("read", "created", "updated", "unchanged", "skipped", "rejected", "failed", "calls", "seconds")
+
+
+def _added(row: Mapping[str, Any], before: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any]:
+    """The row with what the same run counted for it earlier: a flow may be asked twice in a run."""
+    earlier = before.get(row["window"])
+    return row if earlier is None else {**row, **{name: row[name] + earlier[name] for name in _COUNTS}}
 
 
 def _moment(query: Select[Any]) -> Any:

@@ -6,6 +6,7 @@ from ml_connector.store.audit import AuditLog
 from ml_connector.store.database import Database
 from ml_connector.store.deliveries import Deliveries
 from ml_connector.store.landing import Landings
+from ml_connector.store.links import Links
 from ml_connector.store.readings import Readings
 from ml_connector.store.vault import Vault
 
@@ -23,6 +24,10 @@ class Ledger:
     def deliveries(self, target: str, flow: str, entity: str, related: tuple[str, ...] = ()) -> Deliveries:
         """What one flow did with an entity's records; a change in a related entity concerns its record."""
         return Deliveries(self.database, self.landings, self.company, target, flow, entity, related)
+
+    def links(self, target: str) -> Links:
+        """What the target's flows are linked to, as its other flows see it."""
+        return Links(self.database, self.company, target)
 
     def audit(self, target: str) -> AuditLog:
         return AuditLog(self.database, self.vault, self.company, target)

@@ -2,6 +2,7 @@
 
 reading     entity_state, reading, landing, source_row       what was read, and each record's newest version
 delivering  flow_state, record_state, intent, delivery       what each flow did with it
+            waiting, alias                                   what it needs of the others
 proof       audit                                            every attempt, append-only, chained by hashes
 keeping     credential, data_key, lease                      the vault, and who works on what
 """
@@ -199,6 +200,28 @@ intent = Table(
     Column("reference", String(255)),  # of the batch that carries it
     Column("started_at", Moment, nullable=False),
     Column("run_id", String(64), nullable=False),
+)
+
+waiting = Table(
+    "waiting",
+    metadata,
+    Column("company", String(64), primary_key=True),
+    Column("target", String(64), primary_key=True),
+    Column("needs_flow", String(64), primary_key=True),  # what the record waits for:
+    Column("needs_identity", String(255), primary_key=True),  # an identity at the target that this flow delivers
+    Column("flow", String(64), primary_key=True),
+    Column("key", String(255), primary_key=True),  # the record that waits
+)
+
+alias = Table(
+    "alias",
+    metadata,
+    Column("company", String(64), primary_key=True),
+    Column("target", String(64), primary_key=True),
+    Column("flow", String(64), primary_key=True),
+    Column("alias", String(255), primary_key=True),  # a name by which other flows find the object
+    Column("key", String(255), primary_key=True),  # the record that gave it
+    Index("alias_by_key", "company", "target", "flow", "key"),
 )
 
 delivery = Table(

@@ -92,7 +92,8 @@ class TargetSystem:
     Attributes:
         settings: a target's block in connections.yaml, without `system` and `deliver`; has the field `flows`.
         credentials: what its entry in the vault holds; fields are `SecretStr` or plain.
-        flows: the flows that the settings switch on, in the order in which they run.
+        flows: the flows that the settings switch on, in the order in which they run; the company's name comes second.
+            A flow that needs another one's objects stands behind it.
         connect: opens an account.
     """
 
@@ -100,7 +101,7 @@ class TargetSystem:
     title: str
     settings: type[BaseModel]
     credentials: type[BaseModel]
-    flows: Callable[[Any], Sequence[Flow]]
+    flows: Callable[[Any, str], Sequence[Flow]]
     connect: Callable[[Any, Any], AbstractContextManager[TargetAccount]]
 
 

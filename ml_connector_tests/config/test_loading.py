@@ -156,7 +156,7 @@ def test_the_template_names_every_default_as_it_is(tmp_path: Path) -> None:
         ),
         ("        audience: a1b2c3d4e5\n", "", 8, "mailchimp.audience is missing; expected the id of the audience", ""),
         ("audience:", "audiense:", 10, "mailchimp.audiense is not a setting", "Did you mean audience?"),
-        ("system: mailchimp", "system: mailchip", 9, 'system is "mailchip"; expected mailchimp', ""),
+        ("system: mailchimp", "system: mailchip", 9, 'system is "mailchip"; expected hubspot or mailchimp', ""),
         ("        system: mailchimp\n", "", 8, "mailchimp.system is missing; expected the system's name", ""),
         ("pending", "subscribe", 13, 'is "subscribe"; expected subscribed, pending or transactional', "subscribed?"),
         ("            new_member_status: pending\n", "            {}\n", 12, "new_member_status is missing", ""),

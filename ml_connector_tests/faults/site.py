@@ -1,4 +1,4 @@
-"""A whole installation for tests: two simulators, a home, and syncs in processes of their own that may be killed."""
+"""A whole installation for tests: simulators, a home, and syncs in processes of their own that may be killed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import random
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -21,7 +21,7 @@ from ml_connector.cli.demo_home import furnish, give_credentials, set_up
 from ml_connector.cli.simulators import Simulator
 from ml_connector.engine.checkpoints import arm
 from ml_connector.home import Home
-from ml_connector.simulators import mailchimp, visma
+from ml_connector.simulators import hubspot, mailchimp, visma
 from ml_connector.simulators.server import serve
 from ml_connector.store.tables import intent, record_state, source_row
 
@@ -42,11 +42,17 @@ def sync_here(home: str, die_at: str, full: bool) -> None:
 
 @dataclass
 class Site:
-    """One company whose Visma and Mailchimp are simulators."""
+    """One company whose Visma and targets are simulators.
+
+    Attributes:
+        targets: those that it delivers to; the simulators of the others only run.
+    """
 
     home: Home
     visma: Simulator
     mailchimp: Simulator
+    hubspot: Simulator
+    targets: tuple[str, ...]
     dice: random.Random = field(default_factory=lambda: random.Random(1))
     said_no: set[str] = field(default_factory=set)
 
@@ -77,7 +83,7 @@ class Site:
         """Change some customers, and let one member say no."""
         for number in self.dice.sample(self.ordinary(), changes):
             self.change(number, name=f"Ny {self.dice.randrange(1_000_000)} Æ")
-        if self.dice.random() < 0.5:
+        if "mailchimp" in self.targets and self.dice.random() < 0.5:
             left = self.mailchimp.control("unsubscribe-some", {"count": 1})["members"]
             self.said_no |= {one["email_address"].lower() for one in left}
 
@@ -95,30 +101,57 @@ class Site:
 
     def verify(self) -> int:
         """Nothing lost, nothing twice, nobody subscribed again; returns how many customers were compared."""
-        members, rows = self.members(), {row["number"]: row for row in self.customers()}
-        compared = self.ordinary()
-        for number in compared:
-            member = members.get(_email(rows[number]))
-            assert member is not None, f"{number} is lost"
-            name = rows[number]["name"].strip()
+        rows = {row["number"]: row for row in self.customers()}
+        compared = [rows[number] for number in self.ordinary()]
+        if "mailchimp" in self.targets:
+            self._verify_members(compared)
+        if "hubspot" in self.targets:
+            self._verify_companies(compared)
+        with self.home.open() as opened, opened.database.connect() as connection:
+            assert connection.execute(select(func.count()).select_from(intent)).scalar_one() == 0
+            failed = select(record_state.c.key, record_state.c.kind).where(record_state.c.outcome == "failed")
+            assert {row.kind for row in connection.execute(failed)} <= {"sign-up brake"}  # an awkward address
+            read = select(func.count()).where(source_row.c.entity == "visma.customers")
+            assert connection.execute(read).scalar_one() == len(rows)
+            settled = select(record_state.c.flow, func.count()).group_by(record_state.c.flow)
+            assert {row[1] for row in connection.execute(settled)} == {len(rows)}
+            for target in self.targets:
+                verification = opened.ledger(COMPANY).audit(target).verify()
+                assert verification.ok, verification
+        return len(compared)
+
+    def _verify_members(self, compared: list[dict[str, Any]]) -> None:
+        members = self.members()
+        for row in compared:
+            member = members.get(_email(row))
+            assert member is not None, f"{row['number']} is lost"
+            name = row["name"].strip()
             if len(name.encode()) <= 255:
-                assert member["merge_fields"]["COMPANY"] == name, number
+                assert member["merge_fields"]["COMPANY"] == name, row["number"]
         for address, member in members.items():
             created = [one for one in member["history"] if one["created"]]
             assert len(created) <= 1, f"{address} was created {len(created)} times"
         for address in self.said_no & members.keys():
             assert members[address]["status"] == "unsubscribed", address
         assert self.mailchimp.control("summary")["resubscriptions"] == 0
-        with self.home.open() as opened, opened.database.connect() as connection:
-            assert connection.execute(select(func.count()).select_from(intent)).scalar_one() == 0
-            failed = select(record_state.c.key, record_state.c.kind).where(record_state.c.outcome == "failed")
-            assert {row.kind for row in connection.execute(failed)} <= {"sign-up brake"}  # an awkward address
-            read = select(func.count()).where(source_row.c.entity == "visma.customers")
-            settled = select(func.count()).select_from(record_state)
-            assert connection.execute(read).scalar_one() == connection.execute(settled).scalar_one() == len(rows)
-            verification = opened.ledger(COMPANY).audit("mailchimp").verify()
-        assert verification.ok, verification
-        return len(compared)
+
+    def _verify_companies(self, compared: list[dict[str, Any]]) -> None:
+        """One company and one contact for each, as Visma has them, and linked."""
+        companies, contacts = (
+            self.hubspot.control(f"records/{kind}?count=100000") for kind in ("companies", "contacts")
+        )
+        by_key = {one["properties"].get("visma_customer_id"): one for one in companies["records"]}
+        by_email = {one["properties"].get("email"): one for one in contacts["records"]}
+        assert len(by_key) == companies["total"], "a company was created twice"
+        assert len(by_email) == contacts["total"], "a contact was created twice"
+        for row in compared:
+            company, contact = by_key.get(f"{COMPANY}:{row['internalId']}"), by_email.get(_email(row))
+            assert company is not None, f"{row['number']} is lost"
+            assert contact is not None, f"the contact of {row['number']} is lost"
+            assert company["properties"]["name"] == row["name"].strip(), row["number"]
+            assert company["id"] in contact["associations"].get("companies", ()), (
+                f"the contact of {row['number']} is not linked"
+            )
 
 
 def _email(row: dict[str, Any]) -> str:
@@ -128,24 +161,31 @@ def _email(row: dict[str, Any]) -> str:
 def _settle_soon(home: Home) -> None:
     """A call without an answer has taken effect by the next run, because the simulators do not tarry."""
     configuration = yaml.safe_load(home.config_path.read_text())
-    configuration["companies"][COMPANY]["targets"]["mailchimp"]["settle"] = "1s"
+    for target in configuration["companies"][COMPANY]["targets"].values():
+        target["settle"] = "1s"
     home.config_path.write_text(yaml.safe_dump(configuration, sort_keys=False))
 
 
 @contextmanager
-def open_site(folder: Path, customers: int = 240, latency: float = 0.0) -> Iterator[Site]:
-    """A site whose audience is empty and whose Visma has this many customers; nothing is synchronised yet."""
-    visma_app = visma.create_app(visma.VismaSettings(customers=customers, latency_seconds=latency))
-    mailchimp_app = mailchimp.create_app(mailchimp.MailchimpSettings(latency_seconds=latency, batch_seconds=0.1))
-    with serve(visma_app) as visma_server, serve(mailchimp_app) as mailchimp_server:
+def open_site(
+    folder: Path, customers: int = 240, latency: float = 0.0, targets: tuple[str, ...] = ("mailchimp",)
+) -> Iterator[Site]:
+    """A site whose targets are empty and whose Visma has this many customers; nothing is synchronised yet."""
+    apps = {
+        "visma": visma.create_app(visma.VismaSettings(customers=customers, latency_seconds=latency)),
+        "mailchimp": mailchimp.create_app(mailchimp.MailchimpSettings(latency_seconds=latency, batch_seconds=0.1)),
+        "hubspot": hubspot.create_app(hubspot.HubspotSettings(latency_seconds=latency)),
+    }
+    with ExitStack() as stack:
         running = {}
-        for name, url in (("visma", visma_server.url), ("mailchimp", mailchimp_server.url)):
-            settings = Simulator(name, url, {}).control("settings")
-            running[name] = Simulator(name, url, settings)
+        for name, app in apps.items():
+            url = stack.enter_context(serve(app)).url
+            running[name] = Simulator(name, url, Simulator(name, url, {}).control("settings"))
+        chosen = {name: one for name, one in running.items() if name == "visma" or name in targets}
         home = Home.locate({}, folder)
-        furnish(home, running)
+        furnish(home, chosen)
         _settle_soon(home)
         with home.open() as opened:
-            give_credentials(opened, running)
+            give_credentials(opened, chosen)
             set_up(opened)
-        yield Site(home, running["visma"], running["mailchimp"])
+        yield Site(home, running["visma"], running["mailchimp"], running["hubspot"], targets)

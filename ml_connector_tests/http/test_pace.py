@@ -137,3 +137,13 @@ def test_never_more_calls_at_once_than_connections(stub: Stub) -> None:
     with stub.client(pace=pace) as client, ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda _: client.request("GET", "/x"), range(12)))
     assert most == 2
+
+
+def test_a_vendor_that_names_no_time_is_waited_for_as_its_table_says() -> None:
+    """failures.md 19: no doubling where the vendor's documents give the time; the server's own word goes before it."""
+    pace = Pace(1)
+    pace.brake({}, time.monotonic(), wait=30.0)
+    assert 29 < pace._open_at - time.monotonic() <= 30
+    assert pace._pauses == 0
+    pace.brake({"retry-after": "60"}, time.monotonic(), wait=30.0)
+    assert 59 < pace._open_at - time.monotonic() <= 60

@@ -45,8 +45,8 @@ class MembersFlow:
         return map_customer(record, self.settings, self.audience)
 
 
-def flows(settings: Settings) -> list[MembersFlow]:
-    """The flows that the settings switch on."""
+def flows(settings: Settings, _company: str = "") -> list[MembersFlow]:
+    """The flows that the settings switch on; an address is the same whatever the company is called."""
     return [MembersFlow(settings)]
 
 

@@ -1,0 +1,92 @@
+"""What a record needs of other flows' objects: looked up in the ledger, and put into the body before it is compared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from ml_connector.engine.claims import natural
+from ml_connector.engine.records import Desired, Mapped, Need
+from ml_connector.store.links import Link, Links
+
+DEPENDENCY: Final = "dependency"
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """A wish with what it needs.
+
+    Attributes:
+        body: the body, completed as far as possible.
+        lacking: what is not there.
+        reason: why not, for people.
+    """
+
+    body: Mapping[str, Any]
+    lacking: Sequence[Need] = ()
+    reason: str | None = None
+
+
+class Needs:
+    """Resolves the needs of some records at once."""
+
+    def __init__(self, links: Links) -> None:
+        self._links = links
+
+    def resolve(self, mapped: Mapping[str, Mapped]) -> dict[str, Resolved]:
+        """Record -> its completed wish, for those that need anything."""
+        wishes = {key: wish for key, wish in mapped.items() if isinstance(wish, Desired) and wish.needs}
+        if not wishes:
+            return {}
+        found = self._found(need for wish in wishes.values() for need in wish.needs.values())
+        lacking = {
+            key: [need for need in wish.needs.values() if need not in found and not need.optional]
+            for key, wish in wishes.items()
+        }
+        reasons = self._reasons(need for needs in lacking.values() for need in needs)
+        return {
+            key: Resolved(
+                {**wish.body, **{name: found[need] for name, need in wish.needs.items() if need in found}},
+                lacking[key],
+                " ".join(reasons[need] for need in lacking[key]) or None,
+            )
+            for key, wish in wishes.items()
+        }
+
+    def _found(self, needs: Iterable[Need]) -> dict[Need, Any]:
+        """Need -> the fact that it is about, for those that are there."""
+        wanted: dict[tuple[str, bool], list[Need]] = {}
+        for need in dict.fromkeys(needs):
+            wanted.setdefault((need.flow, need.alias), []).append(need)
+        found: dict[Need, Any] = {}
+        for (flow, by_alias), group in wanted.items():
+            identities = [need.identity for need in group]
+            held = self._called(flow, identities) if by_alias else self._links.held(flow, identities)
+            for need in group:
+                link = held.get(need.identity)
+                if link is not None and link.facts.get(need.fact) is not None:
+                    found[need] = link.facts[need.fact]
+        return found
+
+    def _called(self, flow: str, aliases: Sequence[str]) -> dict[str, Link]:
+        """Of several objects with one name the one whose record comes first."""
+        called = self._links.called(flow, aliases)
+        return {name: min(links, key=lambda link: natural(link.key)) for name, links in called.items()}
+
+    def _reasons(self, needs: Iterable[Need]) -> dict[Need, str]:
+        """Need -> why it is not there."""
+        wanted: dict[str, list[Need]] = {}
+        for need in dict.fromkeys(needs):
+            wanted.setdefault(need.flow, []).append(need)
+        reasons: dict[Need, str] = {}
+        for flow, group in wanted.items():
+            told = self._links.told(flow, [need.key for need in group if need.key is not None])
+            for need in group:
+                last = told.get(need.key) if need.key is not None else None
+                why = "is not delivered"
+                if last is not None:
+                    detail = last.reason or last.rule
+                    why += f" ({last.outcome}{f': {detail}' if detail else ''})"
+                reasons[need] = f"Waits for {need.key or need.identity} of {flow}, which {why}."
+        return reasons

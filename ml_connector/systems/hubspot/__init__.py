@@ -1,0 +1,28 @@
+"""HubSpot, the CRM API, as a target.
+
+settings.py      the block in connections.yaml, and the credentials
+fields.py        paths and templates: where a property's value comes from
+mapping.py       a customer to a company, a contact, and the link between them, pure
+flows.py         the flows `companies`, `contacts`, `contact_companies`
+merging.py       what is written to a record that is there already, pure
+matching.py      finds companies that people made
+batches.py       a hundred inputs a call, and what became of each
+group.py         a hundred changes, from what is wished to what became of each
+writer.py        delivers companies and contacts
+associations.py  delivers links
+client.py        the account and its calls
+routes.py        where things are, in both families of routes
+pace.py          how fast: the rate headers, and the limit of searches
+errors.py        what to do about which answer
+properties.py, check.py, setup.py      properties: needed, missing, created
+account.py       an open connection
+"""
+
+from ml_connector.systems.hubspot.account import connect
+from ml_connector.systems.hubspot.flows import flows
+from ml_connector.systems.hubspot.settings import Credentials, Settings
+from ml_connector.systems.registry import TargetSystem
+
+SYSTEM = TargetSystem(
+    name="hubspot", title="HubSpot", settings=Settings, credentials=Credentials, flows=flows, connect=connect
+)

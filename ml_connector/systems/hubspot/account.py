@@ -1,0 +1,48 @@
+"""An open connection to one HubSpot account."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from ml_connector.engine.ports import Writer
+from ml_connector.http import Retries
+from ml_connector.systems.hubspot.associations import LinksWriter
+from ml_connector.systems.hubspot.check import check
+from ml_connector.systems.hubspot.client import HubSpotClient
+from ml_connector.systems.hubspot.flows import COMPANIES_FLOW, CONTACTS_FLOW, LINKS_FLOW
+from ml_connector.systems.hubspot.properties import COMPANIES, CONTACTS
+from ml_connector.systems.hubspot.settings import Credentials, Settings
+from ml_connector.systems.hubspot.setup import setup
+from ml_connector.systems.hubspot.writer import ObjectsWriter
+from ml_connector.systems.registry import Finding, SetupStep
+
+
+class HubSpotAccount:
+    """A `TargetAccount`."""
+
+    def __init__(self, client: HubSpotClient) -> None:
+        self.client = client
+
+    def writer(self, flow: str) -> Writer:
+        """The writer of a flow. Raises KeyError for one that this system does not have."""
+        if flow == LINKS_FLOW:
+            return LinksWriter(self.client, CONTACTS, COMPANIES, ("contact", "company"))
+        return ObjectsWriter(self.client, {COMPANIES_FLOW: COMPANIES, CONTACTS_FLOW: CONTACTS}[flow])
+
+    def check(self) -> Iterator[Finding]:
+        return check(self.client)
+
+    def setup(self) -> Sequence[SetupStep]:
+        return setup(self.client)
+
+    @property
+    def calls(self) -> int:
+        return self.client.calls
+
+
+@contextmanager
+def connect(settings: Settings, credentials: Credentials, retries: Retries | None = None) -> Iterator[HubSpotAccount]:
+    """Open an account; nothing is called yet."""
+    with HubSpotClient(settings, credentials, retries) as client:
+        yield HubSpotAccount(client)

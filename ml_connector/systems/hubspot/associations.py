@@ -1,0 +1,122 @@
+"""Delivers links between two objects, in batches of 2,000 (HubSpot reference, section 7). Linking twice is harmless."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from ml_connector.engine.ports import Delivery
+from ml_connector.engine.records import Change, Outcome, Result
+from ml_connector.http import BatchRefused, CallProblem, Decision, to_json
+from ml_connector.systems.hubspot.batches import Reply, batched, halves, refused
+from ml_connector.systems.hubspot.client import LINKS, HubSpotClient
+from ml_connector.systems.hubspot.errors import MISSING, decide_item
+from ml_connector.systems.hubspot.group import sentence
+
+Pair = tuple[str, str]
+
+
+class LinksWriter:
+    """A `Writer` of plain links.
+
+    Args:
+        from_kind, to_kind: as they stand in routes: `contacts`, `companies`.
+        ends: the names in the body under which the ids of the two stand.
+    """
+
+    def __init__(self, client: HubSpotClient, from_kind: str, to_kind: str, ends: tuple[str, str]) -> None:
+        self._client = client
+        self._path = client.routes.associate(from_kind, to_kind)
+        self._ends = ends
+
+    @property
+    def calls(self) -> int:
+        return self._client.calls
+
+    def deliver(self, changes: Iterable[Change], delivery: Delivery) -> Iterator[Result]:
+        """One batch after the other: there are few of them."""
+        for group in batched(changes, LINKS):
+            yield from self._send(group)
+
+    def resume(self, reference: str, keys: Sequence[str]) -> Iterator[Result]:
+        """Nothing is ever handed over under a reference."""
+        return iter(())
+
+    def settled(self, since: datetime) -> bool:
+        return True
+
+    def _send(self, changes: Sequence[Change]) -> Iterator[Result]:
+        pairs = {change.key: self._pair(change) for change in changes}
+        inputs = [{"from": {"id": one}, "to": {"id": other}} for one, other in dict.fromkeys(pairs.values())]
+        try:
+            answer = self._client.batch(self._path, {"inputs": inputs})
+        except BatchRefused as problem:
+            if len(changes) > 1:
+                for half in halves(changes):
+                    yield from self._send(half)
+                return
+            yield from (_result(change, pairs[change.key], refused(problem)) for change in changes)
+            return
+        except CallProblem as problem:
+            yield from (_result(change, pairs[change.key], refused(problem)) for change in changes)
+            return
+        linked = {pair for result in answer.data["results"] if (pair := _pair_of(result))}
+        linked |= {(other, one) for one, other in linked}
+        wrong = _wrong(answer.data.get("errors") or ())
+        for change in changes:
+            pair = pairs[change.key]
+            decision: Decision | None = None
+            if pair not in linked:
+                decision = next((why for ids, why in wrong if ids & set(pair)), MISSING)
+            yield _result(
+                change,
+                pair,
+                Reply(None, False, decision, answer.status, answer.correlation_id, answer.repeated),
+            )
+
+    def _pair(self, change: Change) -> Pair:
+        one, other = self._ends
+        return str(change.body[one]), str(change.body[other])
+
+
+def _result(change: Change, pair: Pair, reply: Reply) -> Result:
+    if reply.decision is None:
+        outcome = Outcome.UPDATED if change.target_id == change.claim else Outcome.CREATED
+    else:
+        outcome = Outcome.REJECTED if reply.is_refused else Outcome.FAILED
+    return Result(
+        change.key,
+        outcome,
+        target_id=change.claim if reply.decision is None else None,
+        facts={"from": pair[0], "to": pair[1]} if reply.decision is None else {},
+        kind=reply.decision.kind if reply.decision else None,
+        reason=sentence(reply.decision.reason) if reply.decision else None,
+        vendor_code=reply.decision.vendor_code if reply.decision else None,
+        status=reply.status,
+        correlation_id=reply.correlation_id,
+        payload=to_json({"from": pair[0], "to": pair[1]}),
+        uncertain=reply.uncertain,
+    )
+
+
+def _pair_of(result: Any) -> Pair | None:
+    """The two ids, which may be numbers (section 7)."""
+    if not isinstance(result, Mapping):
+        return None
+    one, other = (result.get(end) for end in ("from", "to"))
+    if not isinstance(one, Mapping) or not isinstance(other, Mapping):
+        return None
+    return str(one.get("id")), str(other.get("id"))
+
+
+def _wrong(errors: Iterable[Any]) -> list[tuple[set[str], Decision]]:
+    """What each error of an answer is about: all ids in its context."""
+    found = []
+    for error in errors:
+        if isinstance(error, Mapping):
+            context = error.get("context")
+            values = context.values() if isinstance(context, Mapping) else ()
+            ids = {str(one) for value in values for one in (value if isinstance(value, list) else [value])}
+            found.append((ids, decide_item(error)))
+    return found

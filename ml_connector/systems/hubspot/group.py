@@ -1,0 +1,317 @@
+"""Up to a hundred changes of one kind of object, from what is wished to what became of each.
+
+What is known of the object decides how it is written:
+
+| known                                               | written                                                  |
+| --------------------------------------------------- | -------------------------------------------------------- |
+| nothing, or that it is ours                         | upsert by our key                                        |
+| it must not be created                              | update by our key; nobody there: skipped                 |
+| the same person has another address now             | update of the old contact by its id; else as above       |
+| people made it, and it was found (`matching.py`)    | update by its id, which adopts it with our key           |
+| people made a contact with the address (409)        | the same                                                 |
+| that contact has another key of ours already        | update by its id, key and address left as they are       |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ml_connector.engine.records import Change, Operation, Outcome, Result
+from ml_connector.http import CallProblem, Stopped, to_json
+from ml_connector.systems.hubspot.batches import Input, Reply, Write, read, refused
+from ml_connector.systems.hubspot.client import HubSpotClient
+from ml_connector.systems.hubspot.errors import NOT_FOUND, existing_id
+from ml_connector.systems.hubspot.matching import Found, Matcher
+from ml_connector.systems.hubspot.merging import OVERWRITE, for_new, for_ours, for_present
+from ml_connector.systems.hubspot.settings import EMAIL, LIFECYCLE
+
+
+class Halted(Exception):
+    """The account stopped in the middle of a group; what is known by then is not lost."""
+
+    def __init__(self, results: Sequence[Result], problem: Stopped) -> None:
+        super().__init__(str(problem))
+        self.results = results
+        self.problem = problem
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """How one kind of object is written.
+
+    Attributes:
+        name: as it stands in routes: `companies`.
+        key: the unique property that holds our key.
+        rules: property -> merge behaviour, where it is not `overwrite`.
+        matcher: finds objects that people made; None: there is nothing to match by.
+    """
+
+    name: str
+    key: str
+    rules: Mapping[str, str] = field(default_factory=dict)
+    matcher: Matcher | None = None
+
+
+@dataclass(slots=True)
+class Draft:
+    """One change on its way.
+
+    Attributes:
+        trace: its name in batches.
+        there: the object as it was read, empty where there is none; None: nothing was read.
+        id: HubSpot's id of the object to write to; None: it is named by our key.
+        ours: the object has our key, or is to get it.
+        sent: the properties of the last write.
+        result: what became of it; None: not known yet.
+    """
+
+    change: Change
+    trace: str
+    there: Mapping[str, Any] | None = None
+    id: str | None = None
+    ours: bool = True
+    sent: Mapping[str, str] = field(default_factory=dict)
+    result: Result | None = None
+
+    @property
+    def wanted(self) -> Mapping[str, str]:
+        properties: Mapping[str, str] = self.change.body["properties"]
+        return properties
+
+    @property
+    def is_linked(self) -> bool:
+        return self.change.target_id == self.change.claim
+
+
+@dataclass(slots=True)
+class Group:
+    """Some changes that are written together."""
+
+    client: HubSpotClient
+    kind: Kind
+    drafts: list[Draft]
+
+    @classmethod
+    def of(cls, client: HubSpotClient, kind: Kind, changes: Iterable[Change]) -> Group:
+        return cls(client, kind, [Draft(change, str(place)) for place, change in enumerate(changes)])
+
+    def run(self) -> list[Result]:
+        """One result per change. Raises Halted."""
+        try:
+            self._look()
+            self._rename([draft for draft in self._open() if _is_same_person(draft.change)])
+            self._update_by_id([draft for draft in self._open() if draft.id is not None])
+            self._update_by_key([draft for draft in self._open() if not draft.change.create])
+            self._upsert(self._open())
+        except Stopped as problem:
+            raise Halted([draft.result for draft in self.drafts if draft.result], problem) from None
+        return [draft.result for draft in self.drafts if draft.result]
+
+    def _open(self) -> list[Draft]:
+        return [draft for draft in self.drafts if draft.result is None]
+
+    def _look(self) -> None:
+        """Read what has to be known before writing, and find what people made."""
+        for draft in self.drafts:
+            if draft.change.facts.get("shared") and draft.is_linked:
+                draft.id, draft.ours = draft.change.facts["id"], False
+        if self.kind.rules:
+            self._read_by_id([draft for draft in self.drafts if draft.id is not None])
+        unknown = [draft for draft in self._open() if draft.id is None and not draft.is_linked and draft.change.create]
+        matcher = self.kind.matcher
+        named = [draft for draft in self._open() if draft.id is None]
+        by_key = named if self.kind.rules else unknown if matcher else []
+        if by_key and not self._read(by_key):
+            return
+        if matcher is not None:
+            self._match(matcher, [draft for draft in unknown if draft.result is None and not draft.there])
+
+    def _read(self, drafts: Sequence[Draft]) -> bool:
+        """Read these by our key; all of them failed where that does not work."""
+        try:
+            found = read(
+                self.client, self.kind.name, [one.change.claim for one in drafts], self._asked(), self.kind.key
+            )
+        except CallProblem as problem:
+            for draft in drafts:
+                draft.result = conclude(draft, refused(problem))
+            return False
+        for draft in drafts:
+            draft.there = found.get(draft.change.claim, {}).get("properties", {})
+        return True
+
+    def _read_by_id(self, drafts: Sequence[Draft]) -> None:
+        try:
+            ids = [str(draft.id) for draft in drafts]
+            found = read(self.client, self.kind.name, ids, [self.kind.key, *self._asked()])
+        except CallProblem as problem:
+            for draft in drafts:
+                draft.result = conclude(draft, refused(problem))
+            return
+        for draft in drafts:
+            draft.there = found.get(str(draft.id), {}).get("properties", {})
+
+    def _asked(self) -> list[str]:
+        """The properties of which it matters what stands there."""
+        return [LIFECYCLE, *(name for name, rule in self.kind.rules.items() if rule != OVERWRITE)]
+
+    def _match(self, matcher: Matcher, drafts: Sequence[Draft]) -> None:
+        try:
+            found = matcher.find(
+                {draft.change.key: draft.change.body.get("match", {}) for draft in drafts}, self._asked()
+            )
+        except CallProblem as problem:
+            for draft in drafts:
+                draft.result = conclude(draft, refused(problem))
+            return
+        for draft in drafts:
+            match found.get(draft.change.key):
+                case Found(id=id_, properties=properties):
+                    draft.id, draft.there = id_, properties
+                case str() as reason:
+                    draft.result = Result(draft.change.key, Outcome.REJECTED, kind="ambiguous match", reason=reason)
+
+    def _rename(self, drafts: Sequence[Draft]) -> None:
+        """The same person with another address; where that is not possible, it goes on as if nothing were known."""
+        self._write(drafts, "update", {draft.trace: draft.change.facts["id"] for draft in drafts}, unique=None)
+        for draft in drafts:
+            if draft.result is not None and draft.result.outcome is Outcome.REJECTED:
+                draft.result = None
+
+    def _update_by_id(self, drafts: Sequence[Draft]) -> None:
+        self._write(drafts, "update", {draft.trace: str(draft.id) for draft in drafts}, unique=None)
+        for draft in drafts:
+            if draft.result is not None and draft.result.kind == NOT_FOUND and not draft.ours:
+                draft.id, draft.ours, draft.result = None, True, None  # it is gone: ours is made
+
+    def _update_by_key(self, drafts: Sequence[Draft]) -> None:
+        self._write(drafts, "update", {draft.trace: draft.change.claim for draft in drafts}, unique=self.kind.key)
+
+    def _upsert(self, drafts: Sequence[Draft]) -> None:
+        replies = self._write(
+            drafts, "upsert", {draft.trace: draft.change.claim for draft in drafts}, unique=self.kind.key
+        )
+        self._complete([draft for draft in drafts if replies[draft.trace].new], replies)
+        self._adopt({draft.trace: id_ for draft in drafts if (id_ := _in_the_way(replies[draft.trace]))}, drafts)
+
+    def _complete(self, created: Sequence[Draft], replies: Mapping[str, Reply]) -> None:
+        """Somebody had deleted what was ours: the new one gets what is only written to new ones, too."""
+        short = [draft for draft in created if for_new(draft.wanted).keys() - draft.sent.keys()]
+        before = {draft.trace: draft.result for draft in short}
+        for draft in short:
+            draft.there = {}
+        self._write(short, "update", {draft.trace: str(replies[draft.trace].id) for draft in short}, unique=None)
+        for draft in short:
+            if draft.result is not None and draft.result.outcome is Outcome.UPDATED:
+                draft.result = before[draft.trace]
+
+    def _adopt(self, ids: Mapping[str, str], drafts: Sequence[Draft]) -> None:
+        """People made a contact with the address: it gets our key, unless it has one already."""
+        in_the_way = [draft for draft in drafts if draft.trace in ids]
+        if not in_the_way:
+            return
+        for draft in in_the_way:
+            draft.id, draft.result = ids[draft.trace], None
+        self._read_by_id(in_the_way)
+        for draft in in_the_way:
+            draft.ours = (draft.there or {}).get(self.kind.key) in (None, "", draft.change.claim)
+        self._update_by_id([draft for draft in in_the_way if draft.result is None])
+
+    def _write(
+        self, drafts: Sequence[Draft], operation: str, ids: Mapping[str, str], *, unique: str | None
+    ) -> Mapping[str, Reply]:
+        """Send these, and conclude each. What was answered before a stop is concluded, too. Raises Stopped."""
+        if not drafts:
+            return {}
+        for draft in drafts:
+            draft.sent = self._properties(draft)
+        inputs = [Input(draft.trace, ids[draft.trace], draft.sent, unique) for draft in drafts]
+        write = Write(self.client, self.client.routes.batch(self.kind.name, operation))
+        try:
+            write.send(inputs)
+        finally:
+            for draft in drafts:
+                if draft.trace in write.replies:
+                    draft.result = conclude(draft, write.replies[draft.trace])
+        return write.replies
+
+    def _properties(self, draft: Draft) -> dict[str, str]:
+        """What is written, by what is known of the object."""
+        change, rules, key = draft.change, self.kind.rules, {self.kind.key: draft.change.claim}
+        if draft.id is not None:
+            there = for_present(draft.wanted, rules, draft.there or {}, ours=False)
+            there.pop(EMAIL, None)  # it has the address already, perhaps as a second one
+            return there | (key if draft.ours else {})
+        if draft.there:
+            return for_present(draft.wanted, rules, draft.there, ours=draft.is_linked) | key
+        if (draft.is_linked and draft.there is None) or _is_same_person(change):
+            return for_ours(draft.wanted, rules) | key
+        return for_new(draft.wanted) | key
+
+
+def conclude(draft: Draft, reply: Reply) -> Result:
+    """What became of a change whose last write had this reply."""
+    change = draft.change
+    if reply.decision is None:
+        return Result(
+            change.key,
+            Outcome.CREATED if reply.new else Outcome.UPDATED,
+            target_id=change.claim,
+            facts=_facts(draft, str(reply.id)),
+            status=reply.status,
+            correlation_id=reply.correlation_id,
+            payload=to_json(draft.sent),
+            uncertain=reply.uncertain,
+        )
+    if reply.decision.kind == NOT_FOUND and not change.create:
+        return Result(
+            change.key,
+            Outcome.SKIPPED,
+            kind=change.rule,
+            reason="HubSpot has no record with our key.",
+            status=reply.status,
+            payload=to_json(draft.sent),
+        )
+    return Result(
+        change.key,
+        Outcome.REJECTED if reply.is_refused else Outcome.FAILED,
+        kind=reply.decision.kind,
+        reason=sentence(reply.decision.reason),
+        vendor_code=reply.decision.vendor_code,
+        status=reply.status,
+        correlation_id=reply.correlation_id,
+        payload=to_json(draft.sent) if draft.sent else None,
+        uncertain=reply.uncertain,
+    )
+
+
+def sentence(reason: str) -> str:
+    return f"{reason[:1].upper()}{reason[1:].rstrip('.')}."
+
+
+def _facts(draft: Draft, id_: str) -> dict[str, Any]:
+    facts: dict[str, Any] = {"id": id_}
+    if (person := draft.change.body.get("person")) is not None:
+        facts["person"] = person
+    if not draft.ours:
+        facts["shared"] = True
+    return facts
+
+
+def _in_the_way(reply: Reply) -> str | None:
+    return existing_id(reply.decision) if reply.decision is not None else None
+
+
+def _is_same_person(change: Change) -> bool:
+    """Whether the contact of the old address is to be renamed: it is ours alone, and the same person's."""
+    person = change.body.get("person")
+    return (
+        change.operation is Operation.MOVE
+        and change.create
+        and person is not None
+        and change.facts.get("person") == person
+        and "id" in change.facts
+        and not change.facts.get("shared")
+    )

@@ -1,0 +1,81 @@
+"""How fast HubSpot is called: by the rate headers of its answers, and searches by a limit of their own.
+
+The ten seconds are a rolling window of which only the rest is told (HubSpot reference, section 12), so calls are spread
+over it once half of it is used; what other programs call meanwhile shows in the rest, too.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+
+from ml_connector.http import Pace
+
+SEARCH_GAP = 0.25
+"""Seconds between two searches: 5 a second are allowed for the whole account (section 6), and others search too."""
+
+
+class RatePace(Pace):
+    """Follows `X-HubSpot-RateLimit-*`.
+
+    Args:
+        connections: calls in flight at most.
+        reserve: calls of the day that are left to other programs.
+    """
+
+    def __init__(self, connections: int, reserve: int = 0) -> None:
+        super().__init__(connections, first_pause=2.0)
+        self._reserve = reserve
+        self._gap = 0.0  # seconds from one call to the next
+        self._next_at = 0.0
+        self._day_is_used = False
+
+    def heed(self, headers: Mapping[str, str]) -> None:
+        """Take in what is left of the ten seconds and of the day."""
+        most, left = _number(headers, "max"), _number(headers, "remaining")
+        interval, day = _number(headers, "interval-milliseconds"), _number(headers, "daily-remaining")
+        with self._changed:
+            if day is not None:
+                self._day_is_used = day <= self._reserve
+            if most and left is not None and interval is not None:
+                share = interval / 1000 / most
+                others = max(self._in_flight - 1, 0)  # perhaps not counted yet
+                if left - others <= 0:
+                    self._next_at = max(self._next_at, time.monotonic() + interval / 1000 / 4)
+                self._gap = share if left - others < most / 2 else 0.0
+
+    def _hold(self, now: float) -> float:
+        if self._day_is_used:
+            return max(_to_midnight(), self.patience + 1)
+        seconds = max(super()._hold(now), self._next_at - now)
+        if seconds <= 0:
+            self._next_at = now + self._gap
+        return seconds
+
+
+class SearchPace(Pace):
+    """One search after the other, never more than four a second; their answers have no rate headers (section 6)."""
+
+    def __init__(self, gap: float = SEARCH_GAP) -> None:
+        super().__init__(1)
+        self._gap = gap
+        self._next_at = 0.0
+
+    def _hold(self, now: float) -> float:
+        seconds = max(super()._hold(now), self._next_at - now)
+        if seconds <= 0:
+            self._next_at = now + self._gap
+        return seconds
+
+
+def _number(headers: Mapping[str, str], name: str) -> int | None:
+    text = headers.get(f"x-hubspot-ratelimit-{name}") or ""
+    return int(text) if text.isascii() and text.isdigit() else None
+
+
+def _to_midnight() -> float:
+    """Seconds until the day's calls are counted anew, as far as UTC tells: the account's own zone decides."""
+    now = datetime.now(UTC)
+    tomorrow = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
+    return (tomorrow - now).total_seconds()

@@ -1,0 +1,218 @@
+"""Records that need another flow's object at the same target."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from ml_connector.engine.bring import Bringer
+from ml_connector.engine.deliver import FlowReport, deliver, is_due
+from ml_connector.engine.preview import preview
+from ml_connector.engine.records import Desired, Mapped, Need, Record
+from ml_connector.store.deliveries import State
+from ml_connector.store.tables import alias, waiting
+from ml_connector_tests.engine.conftest import TARGET, WINDOWS, Sync, open_sync
+from ml_connector_tests.engine.test_deliver import counts
+from ml_connector_tests.engine.world import Account, Members
+
+
+@dataclass(frozen=True)
+class Badges(Members):
+    """A flow that needs the member of its customer, and may have a friend's by another name."""
+
+    name: str = "badges"
+    title: str = "Badges"
+    secondary: tuple[str, ...] = ()
+    withdrawal: Mapping[str, Any] | None = None
+
+    def map(self, record: Record) -> Mapped:
+        row = orjson.loads(record.payload)
+        needs = {"status": Need("members", row["email"], record.key, fact="status")}
+        if "friend" in row:
+            needs["friend"] = Need("members", row["friend"], fact="status", alias=True, optional=True)
+        return Desired(
+            f"badge-{record.key}",
+            {"terminated": False},
+            create=not row.get("terminated"),
+            rule="terminated" if row.get("terminated") else None,
+            needs=needs,
+        )
+
+
+@dataclass(frozen=True)
+class NamedMembers(Members):
+    """Members that other flows find by their customer's name."""
+
+    def map(self, record: Record) -> Mapped:
+        wish = super().map(record)
+        if not isinstance(wish, Desired):
+            return wish
+        return Desired(wish.claim, wish.body, wish.create, wish.rule, aliases=[orjson.loads(record.payload)["name"]])
+
+
+@dataclass
+class Two:
+    """Two flows to two kinds of object at one target."""
+
+    sync: Sync
+    badges: Account = field(init=False)
+    runs: int = 0
+
+    def __post_init__(self) -> None:
+        self.sync.flow = NamedMembers()
+        self.badges = Account(self.sync.clock)
+
+    def deliver(self, *names: str, brought: bool = True) -> dict[str, FlowReport]:
+        self.runs += 1
+        flows = {"members": self.sync.flow, "badges": Badges()}
+        writers = {"members": self.sync.account, "badges": self.badges}
+        place = (self.sync.ledger, TARGET, "world", WINDOWS)
+        bring = Bringer(flows, writers.__getitem__, *place, f"deliver-{self.runs}", self.sync.clock)
+        return {
+            name: deliver(
+                flows[name],
+                writers[name],
+                *place,
+                run_id=f"deliver-{self.runs}",
+                clock=self.sync.clock,
+                bring=bring if brought else None,
+            )
+            for name in names
+        }
+
+    def put(self, key: str, **fields: Any) -> None:
+        self.sync.world.put(key, **{"name": f"N{key}", "email": f"{key}@x.no", **fields})
+        self.sync.read()
+
+    def state(self, key: str) -> State:
+        return self.sync.ledger.deliveries(TARGET, "badges", Badges().entity).states([key])[key]
+
+    @property
+    def due(self) -> bool:
+        return is_due(Badges(), self.sync.ledger, TARGET, self.sync.clock())
+
+    def rows(self, table: Any) -> int:
+        with self.sync.ledger.database.connect() as connection:
+            return len(connection.execute(table.select()).all())
+
+
+@pytest.fixture
+def two(tmp_path: Path) -> Iterator[Two]:
+    with open_sync(tmp_path) as opened:
+        yield Two(opened)
+
+
+def test_what_the_target_said_of_the_other_comes_into_the_body(two: Two) -> None:
+    """And what is the same the next time is not sent again."""
+    two.put("1")
+    reports = two.deliver("members", "badges")
+    assert counts(reports["badges"].total) == {"read": 1, "created": 1}
+    assert two.badges.sent[0].body == {"terminated": False, "status": "subscribed"}
+    two.put("1", silent="change")
+    assert counts(two.deliver("members", "badges")["badges"].total) == {"read": 1, "unchanged": 1}
+
+
+def test_a_record_whose_other_failed_waits_until_it_is_delivered(two: Two) -> None:
+    """It is failed, class dependency, and due in the moment in which the other one is there."""
+    two.put("1")
+    two.sync.account.faults = ["fail"]
+    reports = two.deliver("members", "badges")
+    assert counts(reports["badges"].total) == {"read": 1, "failed": 1}
+    state = two.state("1")
+    assert (state.kind, state.attempts) == ("dependency", 0)
+    assert state.reason == "Waits for 1 of members, which is not delivered (failed: The target could not.)."
+    two.sync.clock.forward(minutes=10)
+    assert not two.due
+    two.deliver("members")
+    assert two.due
+    assert counts(two.deliver("badges")["badges"].total) == {"read": 1, "created": 1}
+    assert two.rows(waiting) == 0
+
+
+def test_a_record_whose_other_is_rejected_waits_for_its_correction(two: Two) -> None:
+    """It is never given up, however long that takes; it is looked at once a day."""
+    two.put("1")
+    two.sync.account.faults = ["reject"]
+    two.deliver("members", "badges")
+    for _ in range(12):
+        two.sync.clock.forward(days=1, minutes=1)
+        assert counts(two.deliver("members", "badges")["badges"].total) == {"read": 1, "failed": 1}
+    two.put("1", name="Better")
+    assert counts(two.deliver("members", "badges")["badges"].total) == {"read": 1, "created": 1}
+
+
+def test_the_other_is_brought_over_through_its_own_flow(two: Two) -> None:
+    """Only that one, and once; its counts are its own flow's."""
+    two.put("1")
+    two.put("2")
+    reports = two.deliver("badges")
+    assert counts(reports["badges"].total) == {"read": 2, "created": 2}
+    assert sorted(two.sync.account.members) == ["1@x.no", "2@x.no"]
+    assert counts(two.deliver("members")["members"].total) == {}
+
+
+def test_what_was_attempted_already_is_not_attempted_again_for_others(two: Two) -> None:
+    """A rejected one waits for its correction, a failed one for its time."""
+    two.put("1")
+    two.sync.account.faults = ["reject"]
+    two.deliver("members")
+    two.deliver("badges")
+    assert len(two.sync.account.sent) == 1
+
+
+def test_a_run_that_delivers_a_flow_twice_counts_both(two: Two) -> None:
+    """First its own turn, then what another flow asked of it."""
+    two.put("1")
+    two.sync.account.faults = ["fail"]
+    two.deliver("members")
+    two.sync.clock.forward(minutes=10)
+    two.put("2")
+    two.deliver("badges")
+    with two.sync.ledger.database.connect() as connection:
+        rows = connection.exec_driver_sql(
+            "SELECT flow, read, created, failed FROM delivery ORDER BY run_id, flow"
+        ).all()
+    assert rows == [("members", 1, 0, 1), ("badges", 2, 2, 0), ("members", 2, 2, 0)]
+
+
+def test_without_anybody_to_bring_it_a_record_waits(two: Two) -> None:
+    """A flow that is delivered on its own."""
+    two.put("1")
+    assert counts(two.deliver("badges", brought=False)["badges"].total) == {"read": 1, "failed": 1}
+
+
+def test_a_record_that_must_not_be_created_is_skipped_without_its_other(two: Two) -> None:
+    """Nobody waits for what nobody wants."""
+    two.put("1", terminated=True)
+    assert counts(two.deliver("members", "badges")["badges"].total) == {"read": 1, "skipped": 1}
+
+
+def test_an_object_is_found_by_another_name(two: Two) -> None:
+    """Of several with that name the one whose record comes first; without any the record is sent all the same."""
+    two.put("1", friend="Ola")
+    two.deliver("members", "badges")
+    assert "friend" not in two.badges.members["badge-1"].body
+    two.put("10", name="Ola")
+    two.put("9", name="Ola")
+    two.sync.account.faults = []
+    two.put("1", title="touched")
+    two.deliver("members", "badges")
+    assert two.badges.members["badge-1"].body["friend"] == "subscribed"
+    two.put("9", name="Kari")
+    two.put("10", name="Kari")
+    two.deliver("members")
+    assert two.rows(alias) == 3, "an object has only the names that its record has now"
+
+
+def test_a_preview_shows_what_would_be_created_with_its_other(two: Two) -> None:
+    """Before the first delivery nothing is there yet, and that is no failure."""
+    two.put("1")
+    found = preview(Badges(), two.sync.ledger, TARGET, clock=two.sync.clock)
+    assert found.counts == {"create": 1}
+    two.deliver("members", "badges")
+    assert preview(Badges(), two.sync.ledger, TARGET, clock=two.sync.clock, only=["1"]).counts == {"unchanged": 1}

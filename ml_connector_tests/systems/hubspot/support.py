@@ -1,0 +1,330 @@
+"""Customers as Visma gives them, changes as the engine makes them, and a HubSpot account at the simulator."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
+from typing import Any
+
+import httpx
+import orjson
+from pydantic import SecretStr
+
+from ml_connector.engine.bring import Bringer
+from ml_connector.engine.deliver import FlowReport, deliver
+from ml_connector.engine.poll import poll
+from ml_connector.engine.ports import Entity, Flow, Page
+from ml_connector.engine.records import Change, Desired, Mapped, Operation, Record, Result, SourceRow
+from ml_connector.engine.windows import Windows
+from ml_connector.http import Retries
+from ml_connector.simulators.hubspot import HubspotSettings, create_app
+from ml_connector.simulators.server import serve
+from ml_connector.store.deliveries import State
+from ml_connector.store.ledger import Ledger
+from ml_connector.systems.hubspot.account import HubSpotAccount
+from ml_connector.systems.hubspot.flows import flows
+from ml_connector.systems.hubspot.mapping import CLASSES, CONTACTS, CUSTOMERS
+from ml_connector.systems.hubspot.settings import Credentials, Settings
+
+QUICK = Retries(attempts=3, limits=6, first_pause=0.01, longest_pause=0.02, jitter=0.0, outages=100)
+SENT_AT = datetime(2026, 11, 1, 12, tzinfo=UTC)
+START = datetime(2026, 11, 1, tzinfo=UTC)
+CHANGE_TIME = "2026-11-01T10:00:00"
+COMPANY = "nordic"
+TARGET = "hubspot"
+BOTH = {"companies": {}, "contacts": {}}
+
+
+def settings(
+    companies: Mapping[str, Any] | None = None,
+    contacts: Mapping[str, Any] | None = None,
+    url: str = "https://api.hubapi.com",
+    **others: Any,
+) -> Settings:
+    """A target's block with both flows; what is given goes over the smallest blocks of the flows."""
+    both = {"companies": dict(companies or {}), "contacts": dict(contacts or {})}
+    return Settings.model_validate({"base_url": url, "flows": both, **others})
+
+
+def customer(number: str = "10001", email: str | None = "kari@nordfisk.no", **members: Any) -> dict[str, Any]:
+    """A customer as Visma shows it."""
+    row: dict[str, Any] = {
+        "number": number,
+        "internalId": int(number) - 10_000 if number.isdigit() else 7,
+        "name": "Nordfisk AS",
+        "status": "Active",
+        "mainAddress": {
+            "addressLine1": "Sjøgata 1",
+            "addressLine2": None,
+            "postalCode": "9008",
+            "city": "Tromsø",
+            "country": {"id": "NO", "name": "Norge"},
+        },
+        "mainContact": {"name": "Nordfisk AS", "email": email, "phone1": "+47 77 00 00 00"},
+        "customerClass": {"id": "B2B", "description": None},
+        "currencyId": "NOK",
+        "corporateId": "987654321",
+        "vatRegistrationId": "NO987654321MVA",
+        "lastModifiedDateTime": CHANGE_TIME,
+    }
+    return row | members
+
+
+def contact(number: int = 1, email: str | None = "kari@nordfisk.no", **members: Any) -> dict[str, Any]:
+    """A person contact as Visma shows it."""
+    row = {"contactId": number, "active": True, "firstName": "Kari", "lastName": "Nordmann", "email": email}
+    return row | {"businessAccount": "10001", "lastModifiedDateTime": CHANGE_TIME} | members
+
+
+def record(row: Mapping[str, Any], *contacts: Mapping[str, Any], vanished: bool = False) -> Record:
+    """A landed customer with the contacts that belong to it."""
+    return Record(
+        key=str(row["number"]),
+        changed_at=SENT_AT,
+        payload=orjson.dumps(row),
+        secondary={
+            CONTACTS: [orjson.dumps(one) for one in contacts],
+            CLASSES: [orjson.dumps({"id": "B2B", "description": "Companies"})],
+        },
+        vanished=vanished,
+    )
+
+
+def flow_of(name: str, block: Settings | None = None) -> Flow:
+    return next(flow for flow in flows(block or settings(), COMPANY) if flow.name == name)
+
+
+def mapped(flow: str, row: Mapping[str, Any], *contacts: Mapping[str, Any], **how: Any) -> Mapped:
+    vanished = how.pop("vanished", False)
+    return flow_of(flow, settings(**how)).map(record(row, *contacts, vanished=vanished))
+
+
+def desired(flow: str, row: Mapping[str, Any], *contacts: Mapping[str, Any], **how: Any) -> Desired:
+    wish = mapped(flow, row, *contacts, **how)
+    assert isinstance(wish, Desired), wish
+    return wish
+
+
+def change(
+    wish: Desired, key: str = "10001", *, linked_to: str | None = None, facts: Mapping[str, Any] | None = None
+) -> Change:
+    """The change that brings about what is wished, as the engine plans it."""
+    operation = Operation.CREATE
+    if linked_to is not None:
+        operation = Operation.UPDATE if linked_to == wish.claim else Operation.MOVE
+    return Change(key, operation, wish.claim, linked_to, wish.body, wish.create, wish.rule, facts or {}, b"of the body")
+
+
+def companies(number: int, first: int = 0, **members: Any) -> list[Change]:
+    """So many new customers' companies."""
+    return [
+        change(desired("companies", customer(str(20_000 + index), **members)), str(20_000 + index))
+        for index in range(first, first + number)
+    ]
+
+
+class HubSpot:
+    """One simulator, talked to over HTTP only."""
+
+    def __init__(self, url: str, settings: HubspotSettings) -> None:
+        self.url = url
+        self.settings = settings
+        self.http = httpx.Client(base_url=url, timeout=30, trust_env=False)
+
+    def start_over(self) -> None:
+        self.configure(**asdict(self.settings))
+        self.control("reset", {})
+        self.faults()
+
+    def configure(self, **settings: Any) -> None:
+        """Change settings until the test ends."""
+        self.control("settings", settings)
+
+    def control(self, path: str, body: Any = None) -> Any:
+        url = f"/_simulator/{path}"
+        answer = self.http.get(url) if body is None else self.http.post(url, json=body)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def faults(self, *rules: Mapping[str, Any]) -> None:
+        self.control("faults", list(rules))
+
+    def records(self, kind: str) -> list[dict[str, Any]]:
+        """Every record that is not archived, as its properties with `id`."""
+        rows: list[dict[str, Any]] = self.control(f"records/{kind}?count=1000000")["records"]
+        return [{**row["properties"], "id": str(row["id"])} for row in rows if not row.get("archived")]
+
+    def one(self, kind: str, **properties: str) -> dict[str, Any]:
+        """The one record that has these properties."""
+        fitting = [row for row in self.records(kind) if properties.items() <= row.items()]
+        assert len(fitting) == 1, fitting
+        return fitting[0]
+
+    def make(self, kind: str, **properties: str) -> str:
+        """What a person makes at HubSpot; its id."""
+        return str(self.control(f"records/{kind}", properties)["id"])
+
+    def edit(self, kind: str, id_: str, **properties: str) -> None:
+        self.control(f"records/{kind}/{id_}", properties)
+
+    def delete(self, kind: str, id_: str) -> None:
+        self.http.delete(f"/_simulator/records/{kind}/{id_}").raise_for_status()
+
+    def calls(self) -> list[str]:
+        """Methods and paths of the API calls since the last time."""
+        log = self.control("calls")["log"]
+        self.http.delete("/_simulator/calls")
+        return [f"{call['method']} {call['path']}" for call in log]
+
+    def linked(self, contact: str, company: str) -> bool:
+        """Whether the two are linked."""
+        answer = self.http.get(
+            f"/crm/v4/objects/contacts/{contact}/associations/companies",
+            headers={"Authorization": f"Bearer {self.settings.access_token}"},
+        )
+        return any(str(one["toObjectId"]) == company for one in answer.json()["results"])
+
+    @property
+    def credentials(self) -> Credentials:
+        return Credentials(access_token=SecretStr(self.settings.access_token))
+
+
+@contextmanager
+def serve_hubspot(**given: Any) -> Iterator[HubSpot]:
+    chosen = HubspotSettings(**given)
+    with serve(create_app(chosen)) as server:
+        served = HubSpot(server.url, HubspotSettings(**given))
+        with served.http:
+            yield served
+
+
+@dataclass
+class Target:
+    """An account at the simulator."""
+
+    hubspot: HubSpot
+    account: HubSpotAccount
+
+    def remember(self, keys: Sequence[str], reference: str) -> None:
+        raise AssertionError("nothing is handed over under a reference")
+
+    def results(self, flow: str, *changes: Change) -> Iterator[Result]:
+        return self.account.writer(flow).deliver(iter(changes), self)
+
+    def deliver(self, flow: str, *changes: Change) -> dict[str, Result]:
+        """Deliver, and check that every change has exactly one result."""
+        results = list(self.results(flow, *changes))
+        assert sorted(result.key for result in results) == sorted(one.key for one in changes)
+        return {result.key: result for result in results}
+
+    def send(self, flow: str, wish: Desired, **planned: Any) -> Result:
+        return self.deliver(flow, change(wish, **planned))["10001"]
+
+
+@dataclass
+class Visma:
+    """What the source holds."""
+
+    rows: dict[str, dict[str, dict[str, Any]]] = field(default_factory=lambda: {CUSTOMERS: {}, CONTACTS: {}})
+    now: datetime = START + timedelta(hours=1)
+    calls: int = 0
+
+    def clock(self) -> datetime:
+        self.now += timedelta(milliseconds=1)
+        return self.now
+
+    def put(self, *rows: Mapping[str, Any]) -> None:
+        for row in rows:
+            entity, key = (CUSTOMERS, row["number"]) if "number" in row else (CONTACTS, str(row["contactId"]))
+            self.rows[entity][key] = {**row, "lastModifiedDateTime": self.clock().isoformat()}
+
+    def read(self, entity: str, since: datetime | None) -> Iterator[Page]:
+        rows = [
+            self._row(key, row)
+            for key, row in self.rows.get(entity, {}).items()
+            if since is None or datetime.fromisoformat(row["lastModifiedDateTime"]) >= since
+        ]
+        yield Page(rows, len(rows))
+
+    def _row(self, key: str, row: Mapping[str, Any]) -> SourceRow:
+        payload = orjson.dumps(row, option=orjson.OPT_SORT_KEYS)
+        changed = datetime.fromisoformat(row["lastModifiedDateTime"])
+        return SourceRow(key, row.get("businessAccount"), changed, payload, blake2b(payload, digest_size=16).digest())
+
+
+@dataclass
+class Sync:
+    """One company with HubSpot as its target, through the engine."""
+
+    ledger: Ledger
+    hubspot: HubSpot
+    account: HubSpotAccount
+    visma: Visma = field(default_factory=Visma)
+    runs: int = 0
+
+    @property
+    def flows(self) -> dict[str, Flow]:
+        return {flow.name: flow for flow in flows(self.account.client.settings, COMPANY)}
+
+    def read(self, *, whole: bool = False) -> None:
+        for entity in (Entity(CONTACTS, "Contacts", secondary=True), Entity(CUSTOMERS, "Customers")):
+            poll(
+                self.visma,
+                entity,
+                self.ledger,
+                run_id=self._run(),
+                clock=self.visma.clock,
+                whole=whole,
+                overlap=timedelta(0),
+            )
+
+    def deliver(self, *names: str, only: Sequence[str] | None = None) -> dict[str, FlowReport]:
+        """Deliver these flows, or all of them, in one run."""
+        run, known, reports = self._run(), self.flows, {}
+        for name in names or known:
+            reports[name] = deliver(
+                known[name],
+                self.account.writer(name),
+                self.ledger,
+                TARGET,
+                "hubspot",
+                Windows(START, 60),
+                run_id=run,
+                clock=self.visma.clock,
+                only=only,
+                bring=Bringer(
+                    known,
+                    self.account.writer,
+                    self.ledger,
+                    TARGET,
+                    "hubspot",
+                    Windows(START, 60),
+                    run,
+                    self.visma.clock,
+                ),
+            )
+            assert all(tally.adds_up for tally in reports[name].windows.values())
+            if reports[name].stopped is not None:
+                break
+        return reports
+
+    def sync(self, *rows: Mapping[str, Any]) -> dict[str, FlowReport]:
+        self.visma.put(*rows)
+        self.read()
+        return self.deliver()
+
+    def state(self, flow: str, key: str) -> State:
+        one = self.flows[flow]
+        return self.ledger.deliveries(TARGET, flow, one.entity, one.secondary).states([key])[key]
+
+    def _run(self) -> str:
+        self.runs += 1
+        return f"run-{self.runs}"
+
+
+def counts(report: FlowReport) -> dict[str, int]:
+    total = report.total
+    return {name: value for name in total.__slots__ if (value := getattr(total, name))}

@@ -1,0 +1,192 @@
+"""Companies that people made are found and adopted at the first contact with an account that has data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ml_connector.engine.records import Change, Outcome, Result
+from ml_connector.systems.hubspot.matching import normal
+from ml_connector_tests.systems.hubspot.conftest import OpenSync, OpenTarget
+from ml_connector_tests.systems.hubspot.support import Target, change, counts, customer, desired
+
+BY_DOMAIN = {"match": {"domain": "main_contact.email"}}
+IN_ORDER = {"match": {"erp_number": "number", "domain": "main_contact.email", "phone": "main_contact.phone1"}}
+
+
+def wishes(block: dict[str, Any], *rows: dict[str, Any]) -> list[Change]:
+    return [change(desired("companies", row, companies=block), row["number"]) for row in rows]
+
+
+def send(target: Target, block: dict[str, Any], *rows: dict[str, Any]) -> dict[str, Result]:
+    return target.deliver("companies", *wishes(block, *rows))
+
+
+def add_property(target: Target, name: str, *, unique: bool = False) -> None:
+    definition = {"name": name, "label": name, "type": "string", "fieldType": "text", "hasUniqueValue": unique}
+    client = target.account.client
+    client.post(client.routes.properties("companies"), {**definition, "groupName": "visma_net"})
+
+
+def searches(target: Target) -> int:
+    return len([call for call in target.hubspot.calls() if call.endswith("/search")])
+
+
+def test_by_default_nothing_is_matched(target: Target) -> None:
+    """Who has not asked for it gets no company of other people changed."""
+    target.hubspot.make("companies", name="Nordfisk AS", domain="nordfisk.no")
+    assert send(target, {}, customer())["10001"].outcome is Outcome.CREATED
+    assert searches(target) == 0
+
+
+def test_a_company_with_the_same_domain_is_adopted(open_target: OpenTarget) -> None:
+    """It gets our key and our values; what we have nothing for stays."""
+    target = open_target(companies=BY_DOMAIN)
+    there = target.hubspot.make("companies", name="Nordfisk", domain="nordfisk.no", address2="Dock 3", industry="F")
+    result = send(target, BY_DOMAIN, customer())["10001"]
+    assert (result.outcome, result.facts["id"]) == (Outcome.UPDATED, there)
+    company = target.hubspot.one("companies", visma_customer_id="nordic:1")
+    assert (company["id"], company["name"], company["address2"]) == (there, "Nordfisk AS", "Dock 3")
+
+
+def test_what_is_adopted_is_merged_as_configured(open_target: OpenTarget) -> None:
+    """The lifecycle stage only moves forward."""
+    block = {**BY_DOMAIN, "merge": {"name": "never", "phone": "fill_empty"}}
+    target = open_target(companies=block)
+    target.hubspot.make("companies", name="Nordfisk", domain="nordfisk.no", phone="1", lifecyclestage="evangelist")
+    send(target, block, customer())
+    company = target.hubspot.one("companies", visma_customer_id="nordic:1")
+    assert (company["name"], company["phone"], company["lifecyclestage"]) == ("Nordfisk", "1", "evangelist")
+
+
+def test_the_configured_order_decides(open_target: OpenTarget) -> None:
+    """What the first property finds is not looked for by the next."""
+    target = open_target(companies=IN_ORDER | {"match": {**IN_ORDER["match"]}})
+    add_property(target, "erp_number")
+    by_number = target.hubspot.make("companies", name="A", erp_number="10001")
+    target.hubspot.make("companies", name="B", domain="nordfisk.no")
+    by_domain = target.hubspot.make("companies", name="C", domain="kunde.no")
+    by_phone = target.hubspot.make("companies", name="D", phone="+4798000000")
+    rows = [
+        customer("10001"),
+        customer("10002", "post@kunde.no", mainContact={"email": "post@kunde.no", "phone1": "+47 980 00 000"}),
+        customer("10003", None, mainContact={"phone1": "+47 98 00 00 00"}),
+    ]
+    results = send(target, IN_ORDER, *rows)
+    assert [results[row["number"]].facts["id"] for row in rows] == [by_number, by_domain, by_phone]
+
+
+def test_several_companies_are_a_rejection_that_names_them(open_target: OpenTarget) -> None:
+    """A wrong one is worse than none; the next property is not asked, either."""
+    target = open_target(companies=BY_DOMAIN)
+    ids = [target.hubspot.make("companies", name=f"Nordfisk {place}", domain="nordfisk.no") for place in range(7)]
+    result = send(target, BY_DOMAIN, customer())["10001"]
+    assert (result.outcome, result.kind) == (Outcome.REJECTED, "ambiguous match")
+    assert result.reason is not None
+    assert "7 companies at HubSpot have the domain nordfisk.no" in result.reason
+    assert f"{ids[0]} (Nordfisk 0)" in result.reason
+    assert "and 2 more" in result.reason
+
+
+def test_one_company_is_adopted_by_one_customer(open_target: OpenTarget) -> None:
+    """The other is rejected, and says whose it is."""
+    target = open_target(companies=BY_DOMAIN)
+    target.hubspot.make("companies", name="Nordfisk", domain="nordfisk.no")
+    results = send(target, BY_DOMAIN, customer("10001"), customer("10002"))
+    assert results["10001"].outcome is Outcome.UPDATED
+    assert (results["10002"].outcome, results["10002"].kind) == (Outcome.REJECTED, "ambiguous match")
+    assert "is 10001's" in str(results["10002"].reason)
+
+
+def test_a_company_of_another_record_is_nobody_elses_match(open_target: OpenTarget) -> None:
+    """It is read before it is adopted: the index may not know yet that it has a key."""
+    target = open_target(companies=BY_DOMAIN)
+    target.hubspot.configure(search_lag_seconds=3600.0)
+    target.hubspot.make("companies", name="Nordfisk", domain="nordfisk.no")
+    target.hubspot.control("search-index", {})
+    send(target, BY_DOMAIN, customer("10001"))
+    again = open_target(companies=BY_DOMAIN)
+    assert send(again, BY_DOMAIN, customer("10002"))["10002"].outcome is Outcome.CREATED
+
+
+def test_what_has_our_key_already_is_not_searched_for(open_target: OpenTarget) -> None:
+    """A ledger that was lost finds its companies again by their key."""
+    target = open_target(companies=BY_DOMAIN)
+    target.hubspot.make("companies", name="Nordfisk", visma_customer_id="nordic:1")
+    target.hubspot.make("companies", name="Other", domain="nordfisk.no")
+    assert send(target, BY_DOMAIN, customer())["10001"].outcome is Outcome.UPDATED
+    assert searches(target) == 0
+    assert len(target.hubspot.records("companies")) == 2
+
+
+def test_a_unique_property_is_read_and_not_searched_for(open_target: OpenTarget) -> None:
+    """A hundred values a call, and no index that lags."""
+    block = {"match": {"erp_number": "number"}}
+    target = open_target()
+    add_property(target, "erp_number", unique=True)
+    there = target.hubspot.make("companies", name="A", erp_number="10001")
+    target = open_target(companies=block)
+    results = send(target, block, *(customer(str(10_001 + index)) for index in range(100)))
+    assert results["10001"].facts["id"] == there
+    assert searches(target) == 0
+
+
+def test_a_hundred_customers_are_searched_for_together(open_target: OpenTarget) -> None:
+    """Two searches, not a hundred; nobody of them is mixed up with another."""
+    target = open_target(companies=BY_DOMAIN)
+    made = {
+        str(20_000 + index): target.hubspot.make("companies", name="K", domain=f"kunde-{index}.no")
+        for index in range(0, 100, 3)
+    }
+    rows = [customer(str(20_000 + index), f"post@kunde-{index}.no") for index in range(100)]
+    results = send(target, BY_DOMAIN, *rows)
+    assert {key: result.facts["id"] for key, result in results.items() if key in made} == made
+    assert searches(target) == 2
+    assert len(target.hubspot.records("companies")) == 100
+
+
+def test_a_search_limit_is_waited_out(open_target: OpenTarget) -> None:
+    """By a brake of its own; the other calls go on meanwhile."""
+    target = open_target(companies=BY_DOMAIN)
+    target.hubspot.faults({"fault": "rate_limit", "path": "/search", "times": 1})
+    assert send(target, BY_DOMAIN, customer())["10001"].outcome is Outcome.CREATED
+
+
+def test_an_outage_of_search_fails_the_records(open_target: OpenTarget) -> None:
+    """Creating them would make duplicates."""
+    target = open_target(companies=BY_DOMAIN)
+    target.hubspot.faults({"fault": "server_error", "path": "/search"})
+    result = send(target, BY_DOMAIN, customer())["10001"]
+    assert (result.outcome, result.kind) == (Outcome.FAILED, "outage")
+    assert target.hubspot.records("companies") == []
+
+
+def test_an_adopted_company_is_ours_from_then_on(open_sync: OpenSync) -> None:
+    """Through the whole path: the second change is an upsert by our key, without any search."""
+    sync = open_sync(companies=BY_DOMAIN)
+    there = sync.hubspot.make("companies", name="Nordfisk", domain="nordfisk.no")
+    assert counts(sync.sync(customer())["companies"]) == {"read": 1, "updated": 1}
+    assert sync.state("companies", "10001").facts == {"id": there}
+    sync.hubspot.calls()
+    assert counts(sync.sync(customer(name="Ny"))["companies"]) == {"read": 1, "updated": 1}
+    calls = sync.hubspot.calls()
+    assert not [call for call in calls if call.endswith(("/search", "/read"))], calls
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "form"),
+    [
+        ("domain", "Kari@Nordfisk.NO", "nordfisk.no"),
+        ("domain", "https://www.nordfisk.no/om-oss?x=1", "nordfisk.no"),
+        ("domain", "nordfisk.no:8080", "nordfisk.no"),
+        ("domain", "kari@gmail.com", ""),
+        ("domain", "nordfisk", ""),
+        ("phone", "+47 77 00 00 00", "+4777000000"),
+        ("phone", "(77) 00-00", "770000"),
+        ("erp_number", "  A-1 ", "a-1"),
+    ],
+)
+def test_values_are_compared_in_a_normal_form(name: str, value: str, form: str) -> None:
+    """An address of a free provider says nothing about a company."""
+    assert normal(name, value) == form

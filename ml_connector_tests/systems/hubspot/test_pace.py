@@ -1,0 +1,79 @@
+"""How fast HubSpot is called."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from ml_connector.errors import StoppedProblem
+from ml_connector.http.pace import TooLong
+from ml_connector.systems.hubspot.pace import RatePace, SearchPace
+from ml_connector_tests.systems.hubspot.conftest import OpenTarget
+from ml_connector_tests.systems.hubspot.support import HubSpot, change, customer, desired
+
+
+def headers(left: int, most: int = 100, interval: int = 10_000, day: int = 1_000) -> dict[str, str]:
+    names = {"Max": most, "Remaining": left, "Interval-Milliseconds": interval, "Daily-Remaining": day}
+    return {f"x-hubspot-ratelimit-{name.lower()}": str(value) for name, value in names.items()}
+
+
+def seconds_of(pace: RatePace | SearchPace, calls: int, **answered: Any) -> float:
+    began = time.monotonic()
+    for _ in range(calls):
+        with pace.turn():
+            if answered:
+                pace.heed(headers(**answered))
+    return time.monotonic() - began
+
+
+def test_calls_are_spread_over_the_interval_once_half_of_it_is_used() -> None:
+    """failures.md 19: 100 in a second, and 40 left: ten calls take a tenth of it."""
+    assert seconds_of(RatePace(1), 10, left=80, interval=1_000) < 0.05
+    assert 0.08 < seconds_of(RatePace(1), 10, left=40, interval=1_000) < 0.5
+
+
+def test_an_interval_that_is_used_up_is_waited_for() -> None:
+    """failures.md 19: other programs of the account call, too."""
+    pace = RatePace(1)
+    seconds_of(pace, 1, left=0, interval=400)
+    assert 0.08 < seconds_of(pace, 1) < 0.5
+
+
+def test_a_day_that_is_used_up_to_the_reserve_stops() -> None:
+    """failures.md 19: what is left belongs to other programs."""
+    pace = RatePace(1, reserve=500)
+    seconds_of(pace, 1, left=90, day=501)
+    with pace.turn():
+        pace.heed(headers(90, day=500))
+    with pytest.raises(TooLong), pace.turn():
+        pass
+
+
+def test_headers_that_say_nothing_change_nothing() -> None:
+    """Search answers have none (HubSpot reference, section 12)."""
+    pace = RatePace(1)
+    pace.heed({"x-hubspot-ratelimit-remaining": "many"})
+    assert seconds_of(pace, 3) < 0.05
+
+
+def test_searches_come_one_after_the_other() -> None:
+    """Never more than four a second."""
+    assert seconds_of(SearchPace(gap=0.05), 4) >= 0.15
+
+
+def test_the_day_of_the_account_stops_the_delivery(open_target: OpenTarget, hubspot: HubSpot) -> None:
+    """failures.md 19: HubSpot says so with a policy, and nothing more is tried."""
+    target = open_target()
+    hubspot.control("usage", {"daily_used": 1_000_000})
+    with pytest.raises(StoppedProblem, match="calls of the day are used up"):
+        list(target.results("companies", change(desired("companies", customer()))))
+
+
+def test_what_other_programs_need_of_the_day_is_left_to_them(open_target: OpenTarget, hubspot: HubSpot) -> None:
+    """failures.md 19: the reserve is respected before HubSpot refuses anything."""
+    target = open_target(daily_reserve=10_000)
+    hubspot.control("usage", {"daily_used": 995_000})
+    with pytest.raises(StoppedProblem, match="quota"):
+        list(target.results("companies", change(desired("companies", customer()))))
