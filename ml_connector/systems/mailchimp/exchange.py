@@ -14,6 +14,9 @@ Calls of one change:
 | moved to another address       | PATCH of the old member; it is gone, or the new address is taken: as above         |
 | new address, old one is shared | GET of the old member, for who said no there says no here; then as above           |
 | tag given or taken             | POST of the tags, after any of the above                                           |
+
+Whom PUT would create is made `unsubscribed` if the last that is known of them is that they left, wherever that was: the
+member may have been archived or deleted since, or this may be another audience.
 """
 
 from __future__ import annotations
@@ -25,7 +28,7 @@ from typing import Any, NamedTuple
 
 from ml_connector.engine.records import Change, Operation, Outcome, Result
 from ml_connector.http import CallProblem, Decision, Uncertain
-from ml_connector.systems.mailchimp.consent import SAID_NO, UNSUBSCRIBED, encoded
+from ml_connector.systems.mailchimp.consent import MAY_HAVE_SAID_NO, UNSUBSCRIBED, encoded
 from ml_connector.systems.mailchimp.errors import MEMBER_EXISTS
 
 NOT_A_MEMBER = "terminated, and not a member"
@@ -114,22 +117,21 @@ Exchange = Generator[Step, Reply, Result]
 
 def exchange(change: Change, kind: Kind, audience: str) -> Exchange:
     """The calls about one change of this kind; returns its result."""
-    status_if_new = change.body.get("status_if_new")
+    last_known = known_no(change)
     if change.operation is Operation.MOVE and change.target_id is not None and kind not in ARCHIVES:
         step = _patch(audience, change.target_id, {**_member(change), "email_address": _email(change)})
         reply = yield step
         taken = reply.refusal is not None and reply.refusal.vendor_code == MEMBER_EXISTS
         if not taken and not reply.is_gone:
             return (yield from _ending(change, _ON_THE_LIST.get(kind, kind), audience, change.claim, step, reply))
-        if reply.is_gone and change.facts.get("status") in SAID_NO:
-            status_if_new = UNSUBSCRIBED
     elif change.old_is_shared and change.target_id is not None and kind is Kind.CREATE:
         step = Step("GET", member_path(audience, change.target_id), {"fields": ANSWERED_FIELDS}, absent=True)
         old = yield step
         if old.refusal is not None:
             return refusal(change.key, old, step.content)
-        if (change.facts.get("status") if old.is_gone else old.data["status"]) in SAID_NO:
-            status_if_new = UNSUBSCRIBED
+        if not old.is_gone and old.data["status"] in MAY_HAVE_SAID_NO:
+            last_known = old.data["status"]
+    status_if_new = UNSUBSCRIBED if last_known else change.body.get("status_if_new")
     step = _main_step(change, kind, audience, status_if_new)
     return (yield from _ending(change, kind, audience, _place(change, kind), step, (yield step)))
 
@@ -146,7 +148,16 @@ def _ending(change: Change, kind: Kind, audience: str, place: str, step: Step, r
         tagged = yield Step("POST", f"{member_path(audience, place)}/tags", {}, encoded({"tags": tags}))
         if tagged.refusal is not None:
             return refusal(change.key, tagged, step.content)
-    return concluded(change.key, kind, reply, audience, place=place, tag=wanted, payload=step.content)
+    return concluded(
+        change.key,
+        kind,
+        reply,
+        audience,
+        last_known=known_no(change),
+        place=place,
+        tag=wanted,
+        payload=step.content,
+    )
 
 
 def concluded(
@@ -155,11 +166,12 @@ def concluded(
     reply: Reply,
     audience: str,
     *,
+    last_known: str | None = None,
     place: str | None = None,
     tag: str | None = None,
     payload: bytes | None = None,
 ) -> Result:
-    """What became of a change whose last call was not refused.
+    """What became of a change whose last call was not refused; `last_known`: see `known_no`.
 
     PUT does not say whether it created the member, and asking before would double the calls. A member whom we never
     delivered counts as created when the opt-in lies within the call (to the second), because nothing else sets that
@@ -168,6 +180,7 @@ def concluded(
     """
     rule = ABSENT.get(kind)
     if reply.is_gone and rule is not None:
+        kept = "archived" if kind is Kind.KEEP else last_known  # a member who is gone takes no *no* along
         return Result(
             key,
             Outcome.SKIPPED,
@@ -176,10 +189,12 @@ def concluded(
             status=reply.status,
             correlation_id=reply.correlation_id,
             payload=payload,
-            facts=_facts(audience, "archived", kind, tag) if kind is Kind.KEEP else {},
+            facts=_facts(audience, kept, kind, tag) if kept else {},
         )
     archived = kind in ARCHIVES
     facts = _facts(audience, "archived" if archived else reply.data["status"], kind, tag)
+    if not archived and (opted_in := _opted_in_before(reply)) is not None:
+        facts["opted_in"] = opted_in.isoformat()
     created = not archived and _is_created(kind, reply)
     return Result(
         key,
@@ -247,6 +262,12 @@ def kind_of(change: Change) -> Kind:
     return Kind.UPDATE if is_ours else Kind.CREATE  # another record's facts show that it holds the member
 
 
+def known_no(change: Change) -> str | None:
+    """The status that was last known, if it is one of those whom no call of ours may put on a list."""
+    status = change.facts.get("status")
+    return status if status in MAY_HAVE_SAID_NO else None
+
+
 def tag_wanted(change: Change) -> str | None:
     """The tag that the member should carry."""
     tags = change.body.get("tags", ())
@@ -310,6 +331,12 @@ def _is_created(kind: Kind, reply: Reply) -> bool:
         return False
     born = moment(reply.data.get("timestamp_opt")) or moment(reply.data.get("last_changed"))
     return born is not None and born >= reply.since
+
+
+def _opted_in_before(reply: Reply) -> datetime | None:
+    """When somebody who is on the list signed up, if that was before our call; the check on consent asks for it."""
+    opted_in = moment(reply.data.get("timestamp_opt")) if reply.data["status"] == "subscribed" else None
+    return opted_in if opted_in is not None and opted_in < reply.since else None
 
 
 def moment(text: Any) -> datetime | None:

@@ -18,6 +18,7 @@ from ml_connector.engine.poll import poll
 from ml_connector.engine.ports import Entity, Page
 from ml_connector.engine.records import SourceRow
 from ml_connector.engine.windows import Windows
+from ml_connector.store.checks import resubscribed
 from ml_connector.store.database import Database
 from ml_connector.store.deliveries import State
 from ml_connector.store.landing import Landings
@@ -155,6 +156,65 @@ def test_a_lost_batch_is_read_by_the_next_run(nordic: Nordic, mailchimp: Mailchi
     nordic.target.faults()
     assert counts(nordic.sync()) == {"read": 30, "created": 30}
     assert all(len(member["history"]) == 1 for member in mailchimp.control("state")["members"])
+
+
+def breaches(nordic: Nordic) -> list[str]:
+    with nordic.ledger.database.connect() as connection:
+        return [one.what for one in resubscribed(connection, "nordic", TARGET, "members")]
+
+
+@pytest.mark.parametrize("how", ["stays", "status_if_new"])
+def test_who_left_and_was_archived_by_hand_stays_away(nordic: Nordic, mailchimp: Mailchimp, how: str) -> None:
+    """failures.md 12: whatever Mailchimp makes of a PUT for an archived member."""
+    mailchimp.configure(archived_on_put=how)
+    nordic.put(customer("1", email(1)))
+    nordic.sync()
+    mailchimp.control(f"members/{email(1)}/unsubscribe", {"origin": "admin"})
+    nordic.put(customer("1", email(1), name="Changed AS"))
+    nordic.sync()
+    assert nordic.state("1").facts["status"] == "unsubscribed"
+    mailchimp.delete(email(1))
+    for name in ("Changed again AS", "Changed once more AS"):
+        nordic.put(customer("1", email(1), name=name))
+        assert counts(nordic.sync()) == {"read": 1, "updated": 1}
+        assert mailchimp.known(email(1))["status"] != "subscribed"
+    assert breaches(nordic) == []
+
+
+def test_who_came_back_by_themselves_is_updated_and_no_breach(nordic: Nordic, mailchimp: Mailchimp) -> None:
+    """failures.md 12: they signed up between two of our writes, and no call of ours did it."""
+    nordic.now = datetime.now(UTC)
+    nordic.put(customer("1", email(1)))
+    nordic.sync()
+    mailchimp.control(f"members/{email(1)}/unsubscribe", {"origin": "self"})
+    nordic.put(customer("1", email(1), name="Changed AS"))
+    nordic.sync()
+    mailchimp.configure(clock_offset_seconds=-10.0)
+    mailchimp.control(f"members/{email(1)}/resubscribe", {})
+    mailchimp.configure(clock_offset_seconds=0.0)
+    nordic.put(customer("1", email(1), name="Changed again AS"))
+    nordic.sync()
+    assert nordic.state("1").facts["status"] == "subscribed"
+    assert breaches(nordic) == []
+
+
+def test_who_left_one_audience_is_not_subscribed_on_another(
+    nordic: Nordic, mailchimp: Mailchimp, open_target: OpenTarget
+) -> None:
+    """failures.md 12: the person said no to the company, not to a list."""
+    nordic.put(customer("1", email(1)))
+    nordic.put(customer("2", email(2)))
+    nordic.sync()
+    mailchimp.control(f"members/{email(1)}/unsubscribe", {"origin": "self"})
+    nordic.put(customer("1", email(1), name="Changed AS"))
+    nordic.sync()
+    mailchimp.configure(audience="ffffffffff")
+    mailchimp.control("reset", {})
+    nordic.target = open_target(audience="ffffffffff")
+    assert counts(nordic.sync(audience="ffffffffff")) == {"read": 2, "updated": 2}
+    assert mailchimp.known(email(1))["status"] == "unsubscribed"
+    assert mailchimp.known(email(2))["status"] == "subscribed"
+    assert breaches(nordic) == []
 
 
 def test_another_audience_is_delivered_anew(nordic: Nordic, mailchimp: Mailchimp, open_target: OpenTarget) -> None:
