@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import Any
 
@@ -77,6 +77,7 @@ class Settle(Planned):
     Attributes:
         waits: it is tried again once an earlier write can no longer take effect.
         lacking: what has to be delivered before it, and is not.
+        aliases: see `Desired.aliases`.
     """
 
     outcome: Outcome
@@ -85,6 +86,7 @@ class Settle(Planned):
     reason: str | None = None
     waits: bool = False
     lacking: Sequence[Need] = ()
+    aliases: Sequence[str] | None = None
 
 
 @dataclass(slots=True)
@@ -215,7 +217,8 @@ class _Plan:
         digest = digest_of(body)
         if self._is_confirmed(digest):
             if self.linked_to == desired.claim:
-                return self._settle(Outcome.UNCHANGED)
+                unchanged = self._settle(Outcome.UNCHANGED)
+                return unchanged if desired.aliases is None else replace(unchanged, aliases=desired.aliases)
             if self._is_known_absent(desired):
                 return self.skip(desired.rule)
         operation, target_id, astray = self._whence(desired.claim, standing.old_is_shared)

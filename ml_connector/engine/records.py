@@ -70,6 +70,7 @@ class Need(NamedTuple):
         fact: what the target said about it, to be put into the body.
         alias: see `Desired.aliases`.
         optional: without it the record is sent all the same, and the body has nothing there.
+        unless: an object about which the target said this does not count.
     """
 
     flow: str
@@ -78,6 +79,7 @@ class Need(NamedTuple):
     fact: str = "id"
     alias: bool = False
     optional: bool = False
+    unless: str | None = None
 
 
 class Desired(NamedTuple):
