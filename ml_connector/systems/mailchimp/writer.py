@@ -87,7 +87,7 @@ class Talk:
     @property
     def can_travel(self) -> bool:
         """Whether its first call may go in a batch: it is the one on which the outcome rests."""
-        return self.step.method != "GET" and self.change.operation is not Operation.MOVE
+        return self.step.method != "GET" and self.change.operation is not Operation.MOVE and not self.change.astray
 
 
 class MembersWriter:
