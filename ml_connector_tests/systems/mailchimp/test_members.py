@@ -158,6 +158,26 @@ def test_a_lost_batch_is_read_by_the_next_run(nordic: Nordic, mailchimp: Mailchi
     assert all(len(member["history"]) == 1 for member in mailchimp.control("state")["members"])
 
 
+@pytest.mark.parametrize("left", [None, "post@kunde"])
+def test_who_says_no_while_the_address_goes_is_taken_off(
+    nordic: Nordic, mailchimp: Mailchimp, left: str | None
+) -> None:
+    """failures.md 12: a clerk ticks the flag and clears or breaks the address before the next read."""
+    nordic.put(customer("1", email(1)))
+    nordic.put(contact(1, email(1), businessAccount="1"), CONTACTS)
+    nordic.sync()
+    nordic.put(customer("1", left))
+    nordic.put(contact(1, left, businessAccount="1", noMassMail=True), CONTACTS)
+    assert counts(nordic.sync()) == {"read": 1, "updated": 1}
+    assert mailchimp.known(email(1))["status"] == "unsubscribed"
+    assert nordic.state("1").rule == "no mass mail"
+    assert counts(nordic.sync()) == {}
+    nordic.put(customer("1", email(1)))
+    nordic.put(contact(1, email(1), businessAccount="1"), CONTACTS)
+    assert counts(nordic.sync()) == {"read": 1, "updated": 1}
+    assert mailchimp.known(email(1))["status"] == "unsubscribed"
+
+
 def breaches(nordic: Nordic) -> list[str]:
     with nordic.ledger.database.connect() as connection:
         return [one.what for one in resubscribed(connection, "nordic", TARGET, "members")]
