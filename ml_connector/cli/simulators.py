@@ -82,7 +82,7 @@ def start(
 
 
 def names() -> list[str]:
-    """The systems that have a simulator."""
+    """The systems that have a simulator; one that comes before its system is nobody's stand-in yet."""
     try:
         import starlette  # noqa: F401
 
@@ -93,7 +93,8 @@ def names() -> list[str]:
             "Nothing was started.",
             'Install them: pip install "ml-connector[simulators]".',
         ) from None
-    return sorted(module.name for module in pkgutil.iter_modules(ml_connector.simulators.__path__) if module.ispkg)
+    found = (module.name for module in pkgutil.iter_modules(ml_connector.simulators.__path__) if module.ispkg)
+    return sorted(name for name in found if name in systems())
 
 
 def _faults(faults: Sequence[str], name: str) -> list[str]:

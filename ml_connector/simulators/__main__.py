@@ -1,7 +1,7 @@
 """`python -m ml_connector.simulators VENDOR --port P ...`: one simulator as a process of its own.
 
-Every setting of the vendor that is a number, a text or a switch is an option: `--customers 100000 --no-awkward`. Prints
-nothing but errors; ends on SIGTERM or Ctrl-C. Exit code 2 when an option is wrong or the port is taken.
+Every setting of the vendor that is a number, a text, a choice or a switch is an option, as in `--customers 100000
+--no-awkward`. Prints nothing but errors; ends on SIGTERM or Ctrl-C. Exit code 2 when an option is wrong or the port is taken.
 """
 
 from __future__ import annotations
@@ -57,6 +57,9 @@ def _add_options(parser: argparse.ArgumentParser, settings: type[SimulatorSettin
         option, hint = f"--{field.name.replace('_', '-')}", hints[field.name]
         if hint is bool:
             parser.add_argument(option, action=argparse.BooleanOptionalAction, default=field.default)
+        elif typing.get_origin(hint) is typing.Literal:
+            choices = typing.get_args(hint)
+            parser.add_argument(option, type=type(choices[0]), choices=choices, default=field.default)
         elif hint in KINDS:
             parser.add_argument(option, type=KINDS[hint], default=field.default)
 

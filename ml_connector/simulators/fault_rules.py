@@ -16,7 +16,7 @@ from ml_connector.simulators.settings import fits
 
 NAMES = (
     "slow", "reset", "reset_body", "lost_answer", "late_commit", "torn_json", "rate_limit", "rate_limit_empty",
-    "forbidden_empty", "server_error", "html_error", "expired_token", "empty_page", "rows_move",
+    "forbidden_empty", "server_error", "html_error", "expired_token", "locked", "migrating", "empty_page", "rows_move",
 )  # fmt: skip
 
 DEFAULT_SECONDS = {"slow": 5.0, "late_commit": 60.0}
@@ -139,6 +139,7 @@ class FaultPlan:
             "server_error": _bare(500),
             "html_error": _gateway_page,
             "expired_token": _bare(401),
+            "locked": _bare(423),
             **self.answers,
         }
 
@@ -146,7 +147,7 @@ class FaultPlan:
         """Put other rules in force; ValueError, and no change, when one of them is wrong or not this simulator's."""
         wanted = [FaultRule.from_json(rule) for rule in rules]
         for rule in wanted:
-            if (rule.fault == "empty_page" and rule.fault not in self.answers) or (
+            if (rule.fault in ("empty_page", "migrating") and rule.fault not in self.answers) or (
                 rule.fault == "rows_move" and rule.fault not in self.hooks
             ):
                 raise ValueError(f"this simulator has no fault {rule.fault!r}")

@@ -14,6 +14,8 @@
 | `server_error`     | 500, in the vendor's shape where it has one                                                |
 | `html_error`       | 502 with an HTML page, as a gateway sends it                                               |
 | `expired_token`    | 401 in the vendor's shape                                                                  |
+| `locked`           | 423, in the vendor's shape where it has one                                                |
+| `migrating`        | 477 with `Retry-After`: the account is being moved (vendors that say so)                   |
 | `empty_page`       | 200 with a page without rows, in the vendor's shape                                        |
 | `rows_move`        | rows change their place before the call is answered (vendor's hook)                        |
 
@@ -131,6 +133,8 @@ FAULTS: dict[str, Callable[[Call, FaultRule], Awaitable[bool]]] = {
     "server_error": _answer,
     "html_error": _answer,
     "expired_token": _answer,
+    "locked": _answer,
+    "migrating": _answer,
     "empty_page": _answer,
     "rows_move": _rows_move,
 }
