@@ -23,6 +23,11 @@ DISCOUNT_TYPES = (
 REASONS = (
     "product_unsatisfactory", "service_unsatisfactory", "order_change", "order_cancellation", "waiver", "other",
 )  # fmt: skip
+NOTE_TYPES = ("coupon", "plan_item_price", "addon_item_price", "charge_item_price", "plan", "addon")
+TAX_OVERRIDES = (
+    "zero_rated", "id_exempt", "customer_exempt", "region_non_taxable", "product_exempt", "export",
+    "high_value_physical_goods", "zero_value_item", "tax_not_configured_external_provider",
+)  # fmt: skip
 TAXES_OF_A_LINE = range(1, 11)
 DISCOUNTS_OF_A_LINE = (1, 2)
 
@@ -33,7 +38,7 @@ _LINE: dict[str, Kind] = {
     "subscription_id": text(50),
     "description": text(250),
     "unit_amount": whole(),
-    "quantity": whole(1),
+    "quantity": whole(),
     "amount": whole(),
     "unit_amount_in_decimal": text(39),
     "quantity_in_decimal": text(33),
@@ -79,7 +84,7 @@ IMPORT_INVOICE = Table(
         "subscription_id": text(50),
         "po_number": text(100),
         "price_type": choice("tax_exclusive", "tax_inclusive"),
-        "tax_override_reason": text(50),
+        "tax_override_reason": choice(*TAX_OVERRIDES),
         "vat_number": text(20),
         "vat_number_prefix": text(10),
         "date": stamp,
@@ -92,7 +97,7 @@ IMPORT_INVOICE = Table(
         "write_off_amount": whole(0),
         "write_off_date": stamp,
         "due_date": stamp,
-        "net_term_days": whole(0, 999),
+        "net_term_days": whole(0),
         "has_advance_charges": flag,
         "use_for_proration": flag,
         "paid_at": stamp,
@@ -108,7 +113,7 @@ IMPORT_INVOICE = Table(
             "type": choice("kid", "ocr", "frn", "fik", "swiss_reference"),
             "number": text(100),
         },
-        "notes": {"entity_type": text(50), "entity_id": text(50), "note": text(65000)},
+        "notes": {"entity_type": choice(*NOTE_TYPES), "entity_id": text(50), "note": text(65000)},
         "line_item_addresses": {"line_item_id": text(40), **ADDRESS},
     },
     required=("id", "date", "total"),
@@ -127,7 +132,7 @@ CREATE_INVOICE = Table(
         "invoice_note": text(2000),
         "po_number": text(100),
         "auto_collection": choice("on", "off"),
-        "net_term_days": whole(0, 999),
+        "net_term_days": whole(0),
         "invoice_date": stamp,
     },
     objects={"shipping_address": ADDRESS},

@@ -92,7 +92,7 @@ def _line(site: Site, index: int, given: Mapping[str, Any], date: int, subscript
     if amount is None:
         amount = unit_amount * quantity
     elif unit_amount is None:
-        unit_amount = amount // quantity
+        unit_amount = amount // (quantity or 1)
     elif site.settings.import_arithmetic and unit_amount * quantity != amount:
         message = f"unit_amount {unit_amount} times quantity {quantity} is not {amount}"
         raise wrong_value(f"line_items[amount][{index}]", message)

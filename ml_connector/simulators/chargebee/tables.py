@@ -44,7 +44,7 @@ _CUSTOMER: dict[str, Kind] = {
     "phone": text(50),
     "company": text(250),
     "auto_collection": choice("on", "off"),
-    "net_term_days": whole(0, 999),
+    "net_term_days": whole(0),
     "allow_direct_debit": flag,
     "taxability": choice("taxable", "exempt"),
     "exemption_details": json_value,

@@ -135,6 +135,7 @@ class Webhooks:
         if self._task is None or self._task.done():
             if not (self._ready or self._later):
                 return
+            self._wake = asyncio.Event()  # it belongs to one loop
             self._task = asyncio.get_running_loop().create_task(self._run())
         self._wake.set()
 
@@ -152,17 +153,17 @@ class Webhooks:
                     task.add_done_callback(lambda _task: self._wake.set())
                     free -= 1
                 self._wake.clear()
-                await self._pause(bool(under_way))
+                await self._pause()
         finally:
             for task in under_way:
                 task.cancel()
             sender.close()
 
-    async def _pause(self, busy: bool) -> None:
+    async def _pause(self) -> None:
         """Until there may be something to do."""
         waiting = bool(self._later) or (bool(self._ready) and self.settings.webhook_hold)
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), LONGEST_PAUSE if waiting and not busy else None)
+            await asyncio.wait_for(self._wake.wait(), LONGEST_PAUSE if waiting else None)
 
     def _next(self) -> Delivery | None:
         """The next webhook to send, after chance had its turn."""
