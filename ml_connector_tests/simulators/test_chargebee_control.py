@@ -82,6 +82,7 @@ def test_people_make_customers_too(chargebee: Chargebee) -> None:
         ("subscriptions", {"customer_id": KARI, "items": []}, "items have"),
         ("subscriptions", {"customer_id": KARI, "items": [{"price": 1}]}, "makes no sense"),
         ("subscriptions", {"customer_id": KARI, "billing_period_unit": "decade"}, "billing_period_unit"),
+        ("subscriptions", {"customer_id": KARI, "billing_period": "one"}, "makes no sense"),
         ("subscriptions/S-9/renew", {}, "not found"),
         ("subscriptions/S-1/resume", {}, "not possible"),
         ("subscriptions/S-1/bill", {}, "no unbilled charges"),

@@ -36,7 +36,7 @@ from ml_connector.simulators.chargebee import lifecycle
 from ml_connector.simulators.chargebee.billing import Item, Plan
 from ml_connector.simulators.chargebee.credit_notes import issue, refund_note
 from ml_connector.simulators.chargebee.customers import customer_event, new_customer
-from ml_connector.simulators.chargebee.errors import Problem
+from ml_connector.simulators.chargebee.errors import Problem, wrong_value
 from ml_connector.simulators.chargebee.payments import pay
 from ml_connector.simulators.chargebee.protocol import CONSOLE
 from ml_connector.simulators.chargebee.site import Resource, Site
@@ -125,6 +125,8 @@ def _refused(act: Callable[[Any], Resource], body: Any) -> Resource:
         return act(body)
     except Problem as problem:
         raise ControlError(problem.message) from problem
+    except (ValueError, TypeError) as error:
+        raise ControlError(f"the body makes no sense: {error}") from error
 
 
 def _subscribe(site: Site, body: Mapping[str, Any]) -> Resource:
@@ -190,6 +192,8 @@ def _credit(site: Site, invoice: Resource, body: Any) -> Resource:
     exclusive = invoice["price_type"] == "tax_exclusive"
     whole = line["amount"] - line["discount_amount"] + (line["tax_amount"] if exclusive else 0)
     total = body.get("amount", whole)
+    if total < 1:
+        raise wrong_value("amount", "should be positive")
     kind = body.get("type") or ("adjustment" if invoice["amount_due"] >= total else "refundable")
     tax = part(line["tax_amount"], total, whole)
     net = total - (tax if exclusive else 0)

@@ -79,6 +79,9 @@ def issue(
             raise wrong_state(f"Only {invoice['amount_due']} is due, which is less than {total}")
     elif total > creditable(invoice):
         raise wrong_state(f"Only {creditable(invoice)} was paid and not credited, which is less than {total}")
+    for line in lines:
+        if line["amount"] > left_of(site, invoice, line.get("reference_line_item_id")):
+            raise wrong_state(f"More than the line item {line.get('reference_line_item_id')} cannot be credited")
     note = new_credit_note(
         site,
         site.next_number("credit_note"),
@@ -96,6 +99,17 @@ def issue(
     credit_event(site, actor, "credit_note_created", note)
     changed(site, actor, invoice)
     return note
+
+
+def left_of(site: Site, invoice: Resource, line_id: str | None) -> int:
+    """What was not credited yet of a line; a line that names none of the invoice's may be up to its total."""
+    whole = next((line["amount"] for line in invoice["line_items"] if line["id"] == line_id), None)
+    if whole is None:
+        return int(invoice["total"])
+    briefs = [*invoice["issued_credit_notes"], *invoice["adjustment_credit_notes"]]
+    notes = [note for brief in briefs if (note := site.credit_notes.get(brief["cn_id"])) is not None]
+    lines = (line for note in notes for line in note["line_items"])
+    return int(whole - sum(line["amount"] for line in lines if line.get("reference_line_item_id") == line_id))
 
 
 def creditable(invoice: Resource) -> int:

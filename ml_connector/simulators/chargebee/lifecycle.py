@@ -107,6 +107,8 @@ def renew_together(site: Site, subscriptions: list[Resource], actor: Actor = SCH
         _need(subscription, ("active",), "Renewing")
         if subscription["customer_id"] != subscriptions[0]["customer_id"]:
             raise wrong_state("Only subscriptions of one customer are invoiced together")
+        if all(item.item_type == "charge" for item in plan_of(site, subscription).items):
+            raise wrong_state("There is nothing to renew but charges")
     owners: list[tuple[Plan, list[str]]] = []
     for subscription in subscriptions:
         plan = plan_of(site, subscription)

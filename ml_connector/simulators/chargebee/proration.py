@@ -6,7 +6,7 @@ from collections import defaultdict
 from typing import Any
 
 from ml_connector.simulators.chargebee.billing import Plan
-from ml_connector.simulators.chargebee.credit_notes import creditable, issue
+from ml_connector.simulators.chargebee.credit_notes import creditable, issue, left_of
 from ml_connector.simulators.chargebee.protocol import Actor
 from ml_connector.simulators.chargebee.site import Resource, Site
 from ml_connector.simulators.chargebee.terms import part
@@ -28,7 +28,8 @@ def credit_rest(site: Site, actor: Actor, plan: Plan, now: int, reason: str) -> 
     notes = []
     for invoice_id, ids in chosen.items():
         invoice = site.invoices.find(invoice_id)
-        lines = [_credit_line(site, line, now) for line in invoice["line_items"] if line["id"] in ids]
+        chosen_lines = [line for line in invoice["line_items"] if line["id"] in ids]
+        lines = [_credit_line(site, line, now, left_of(site, invoice, line["id"])) for line in chosen_lines]
         lines = [line for line in lines if line["amount"]]
         tax = sum(line["tax_amount"] for line in lines) if invoice["price_type"] == "tax_exclusive" else 0
         total = sum(line["amount"] - line["discount_amount"] for line in lines) + tax
@@ -42,10 +43,10 @@ def credit_rest(site: Site, actor: Actor, plan: Plan, now: int, reason: str) -> 
     return notes
 
 
-def _credit_line(site: Site, line: Resource, now: int) -> Resource:
+def _credit_line(site: Site, line: Resource, now: int, left: int) -> Resource:
     """The line of a note carries the dates and amounts that it takes back, and names the line of the invoice."""
     starts, ends = line["date_from"], line["date_to"]
-    amount = rest_of(line["amount"], starts, ends, now)
+    amount = min(rest_of(line["amount"], starts, ends, now), left)
     return {
         "id": site.new_id("li"),
         "date_from": max(now, starts),
@@ -53,9 +54,9 @@ def _credit_line(site: Site, line: Resource, now: int) -> Resource:
         "unit_amount": amount,
         "quantity": 1,
         "amount": amount,
-        "discount_amount": rest_of(line["discount_amount"], starts, ends, now),
+        "discount_amount": part(line["discount_amount"], amount, line["amount"]),
         "item_level_discount_amount": 0,
-        "tax_amount": rest_of(line["tax_amount"], starts, ends, now),
+        "tax_amount": part(line["tax_amount"], amount, line["amount"]),
         "reference_line_item_id": line["id"],
         "description": f"{line['description']} - prorated credits",
         "object": "line_item",

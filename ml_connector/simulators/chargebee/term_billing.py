@@ -25,6 +25,9 @@ def begin_term(site: Site, subscription: Resource, *, first: bool, unbilled: boo
     plan = plan_of(site, subscription)
     move_term(site, subscription, plan)
     lines = term_lines(site, subscription, plan)
+    if not lines:
+        site.touch(subscription)
+        return {}
     if unbilled:
         return {"unbilled_charges": add_unbilled(site, subscription, lines)}
     customer = site.customers.find(subscription["customer_id"])
