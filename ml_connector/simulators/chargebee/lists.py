@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -59,14 +60,15 @@ def page(
     tests, sort, newest_first, limit, offset, deleted = _understand(settings, listing, query)
     found: list[tuple[tuple[int, int], T]] = []
     for order, row in rows:
+        key = (int(value(row, sort) or 0), order)
+        if offset is not None and (key >= offset if newest_first else key <= offset):
+            continue
         if listing.deletable and not deleted and value(row, "deleted"):
             continue
         if all(test(value(row, name)) for name, test in tests):
-            found.append(((int(value(row, sort) or 0), order), row))
-    found.sort(key=lambda item: item[0], reverse=newest_first)
-    if offset is not None:
-        at = offset
-        found = [item for item in found if (item[0] < at if newest_first else item[0] > at)]
+            found.append((key, row))
+    first = heapq.nlargest if newest_first else heapq.nsmallest
+    found = first(limit + 1, found, key=lambda item: item[0])
     chosen = [row for _, row in found[:limit]]
     if len(found) <= limit:
         return chosen, None

@@ -180,9 +180,10 @@ class Webhooks:
 
     def _draw(self) -> Delivery:
         window = min(self.settings.webhook_disorder, len(self._ready))
-        if window > 1:
-            self._ready.rotate(-self._random.randrange(window))
-        return self._ready.popleft()
+        place = self._random.randrange(window) if window > 1 else 0
+        delivery = self._ready[place]
+        del self._ready[place]
+        return delivery
 
     def _befallen(self, delivery: Delivery) -> bool:
         """Lets things happen to a webhook; True when it is lost."""
