@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
+from decimal import Decimal
 from typing import Any
 
 import httpx
@@ -63,6 +64,29 @@ class Visma:
         rows: list[dict[str, Any]] = self.http.get(path, params=query).raise_for_status().json()
         return rows
 
+    def pages(self, path: str, size: int, **query: str | int) -> list[list[dict[str, Any]]]:
+        """Every page of a list, to the empty one."""
+        pages = []
+        while rows := self.rows(path, **query, pageNumber=len(pages) + 1, pageSize=size):
+            pages.append(rows)
+        return pages
+
+    def all(self, path: str, **query: str | int) -> list[dict[str, Any]]:
+        """Every row of a paged list, without the metadata."""
+        found = [row for page in self.pages(path, 1000, **query) for row in page]
+        return [{name: value for name, value in row.items() if name != "metadata"} for row in found]
+
+    def books(self) -> dict[str, Any]:
+        """The invoices, the credit notes, the journal, and which of them are awkward."""
+        books: dict[str, Any] = self.control("GET", "books?count=10000")
+        return books
+
+    def invoice(self, case: str) -> dict[str, Any]:
+        """The invoice that stands for an awkward case."""
+        number = self.control("GET", "books?count=0")["awkward_invoices"][case][0]
+        row: dict[str, Any] = self.http.get(f"/v1/customerinvoice/{number}").raise_for_status().json()
+        return row
+
     def find(self, **query: str | int) -> list[dict[str, Any]]:
         """The rows of one customer list call, which must succeed."""
         return self.rows("/v1/customer", **query)
@@ -98,6 +122,11 @@ class Visma:
         """The customer that stands for an awkward case, as the list call shows it."""
         number = self.control("GET", "state?count=0")["awkward"][case][0]
         return self.read(number)
+
+
+def money(row: Mapping[str, Any], name: str) -> Decimal:
+    """An amount as it is written in the JSON."""
+    return Decimal(str(row[name]))
 
 
 @contextlib.contextmanager

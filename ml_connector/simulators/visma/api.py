@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
@@ -40,6 +41,12 @@ def page_of(request: Request, endpoint: str, settings: VismaSettings) -> tuple[i
     number = _whole(request, "pageNumber", 1)
     size = _whole(request, "pageSize", min(DEFAULT_PAGE_SIZE, maximum))
     return number, min(size, maximum), maximum
+
+
+def expanded(request: Request, blocks: Mapping[str, str]) -> list[str]:
+    """The blocks that a list call asks for with `expand...=true`, of those that it may ask for (section 4)."""
+    query = request.query_params
+    return [block for parameter, block in blocks.items() if query.get(parameter, "").lower() == "true"]
 
 
 def check_version(request: Request, version: str, settings: VismaSettings) -> None:

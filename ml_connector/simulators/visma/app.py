@@ -6,16 +6,34 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.routing import Route
+from starlette.types import Scope
 
 from ml_connector.simulators.app import simulator_app
 from ml_connector.simulators.faults import FaultRule
-from ml_connector.simulators.visma import contacts, control, customers, errors, master_lists
+from ml_connector.simulators.visma import (
+    contacts,
+    control,
+    control_books,
+    customers,
+    errors,
+    invoices,
+    journals,
+    master_lists,
+    suppliers,
+)
 from ml_connector.simulators.visma.auth import TokenService
 from ml_connector.simulators.visma.gateway import Gateway
 from ml_connector.simulators.visma.settings import VismaSettings
 from ml_connector.simulators.visma.store import Store
 
 ROWS_THAT_MOVE = 25
+LISTS = {
+    "supplier": "suppliers",
+    "customerinvoice": "invoices",
+    "customercreditnote": "credit_notes",
+    "journaltransaction": "journals",
+}
+"""The rows that the fault `rows_move` moves, by the path of the call that it strikes; else the customers."""
 
 
 def create_app(settings: VismaSettings | None = None) -> Starlette:
@@ -24,8 +42,8 @@ def create_app(settings: VismaSettings | None = None) -> Starlette:
     store = Store(settings)
     tokens = TokenService(settings)
 
-    def rows_move(_rule: FaultRule, _scope: object) -> None:
-        store.move_customers(ROWS_THAT_MOVE)
+    def rows_move(_rule: FaultRule, scope: Scope) -> None:
+        store.move(LISTS.get(scope["path"].split("/")[2].lower(), "customers"), ROWS_THAT_MOVE)
 
     return simulator_app(
         store,
@@ -33,9 +51,12 @@ def create_app(settings: VismaSettings | None = None) -> Starlette:
             Route("/connect/token", tokens.endpoint, methods=["POST"]),
             *master_lists.ROUTES,
             *contacts.ROUTES,
+            *invoices.ROUTES,
             *customers.ROUTES,
+            *suppliers.ROUTES,
+            *journals.ROUTES,
         ],
-        control=control.ROUTES,
+        control=[*control.ROUTES, *control_books.ROUTES],
         answers={
             "rate_limit": store.quota.fault_answer,
             "server_error": errors.server_error_answer,

@@ -60,7 +60,7 @@ async def create(request: Request) -> Response:
 
 
 def _check_account(store: Store, number: str | None, allowed: Set[str]) -> None:
-    if number not in allowed and (number is None or not store.is_customer(number)):
+    if number not in allowed and (number is None or not store.is_business_account(number)):
         raise ApiError(400, f"Error: businessAccount '{number}' cannot be found in the system.")
 
 

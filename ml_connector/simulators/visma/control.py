@@ -1,4 +1,4 @@
-"""The Visma simulator's own control endpoints, beside those of every simulator.
+"""The Visma simulator's own control endpoints, beside those of every simulator and those of `control_books.py`.
 
 | call                                    | body                                    | effect                          |
 | --------------------------------------- | --------------------------------------- | ------------------------------- |
@@ -37,7 +37,7 @@ async def read_customer(request: Request) -> Response:
 
 
 async def create_customer(request: Request) -> Response:
-    patch = await _patch(request)
+    patch = await patch_of(request)
     store = store_of(request)
     customer = store.new_customer()
     if patch.get("number", customer["number"]) is None or store.is_customer(patch.get("number", customer["number"])):
@@ -46,7 +46,7 @@ async def create_customer(request: Request) -> Response:
 
 
 async def patch_customer(request: Request) -> Response:
-    patch = await _patch(request)
+    patch = await patch_of(request)
     store = store_of(request)
     customer = store.customer(request.path_params["number"])
     if patch.get("number", customer["number"]) != customer["number"] and store.is_customer(patch["number"]):
@@ -62,7 +62,7 @@ async def delete_customer(request: Request) -> Response:
 
 
 async def create_contact(request: Request) -> Response:
-    patch = await _patch(request)
+    patch = await patch_of(request)
     if "businessAccount" not in patch:
         raise ControlError("a contact needs businessAccount, the number of its customer")
     store = store_of(request)
@@ -70,13 +70,13 @@ async def create_contact(request: Request) -> Response:
 
 
 async def patch_contact(request: Request) -> Response:
-    patch = await _patch(request)
+    patch = await patch_of(request)
     store = store_of(request)
     return _save_contact(store, store.contact(request.path_params["contact_id"]), patch)
 
 
 async def touch(request: Request) -> Response:
-    body = await _patch(request)
+    body = await patch_of(request)
     store = store_of(request)
     if body.get("all") is not True and "numbers" not in body:
         raise ControlError('touch takes {"all": true} or {"numbers": [...]}')
@@ -90,7 +90,8 @@ async def run_demo_round(request: Request) -> Response:
     return json_response(demo_round(store_of(request)))
 
 
-async def _patch(request: Request) -> dict[str, Any]:
+async def patch_of(request: Request) -> dict[str, Any]:
+    """The body of a control call; ControlError when it is no JSON object."""
     body = await read_json(request)
     if not isinstance(body, dict):
         raise ControlError("the body is a JSON object")
@@ -98,20 +99,20 @@ async def _patch(request: Request) -> dict[str, Any]:
 
 
 def _save_customer(store: Store, customer: dict[str, Any], patch: dict[str, Any]) -> Response:
-    silent, modified_at = _options(patch)
+    silent, modified_at = options(patch)
     stamp = plain(modified_at, store.zone) if isinstance(modified_at, datetime) else modified_at
-    store.save_customer(_checked(_merged(customer, patch)), modified_at=stamp, silent=silent)
+    store.save_customer(checked(merged(customer, patch)), modified_at=stamp, silent=silent)
     return json_response(store.customers.read(customer["internalId"]))
 
 
 def _save_contact(store: Store, contact: dict[str, Any], patch: dict[str, Any]) -> Response:
-    silent, modified_at = _options(patch)
+    silent, modified_at = options(patch)
     stamp = with_offset(modified_at, store.zone) if isinstance(modified_at, datetime) else modified_at
-    store.save_contact(_checked(_merged(contact, patch)), modified_at=stamp, silent=silent)
+    store.save_contact(checked(merged(contact, patch)), modified_at=stamp, silent=silent)
     return json_response(store.contacts.read(contact["contactId"]))
 
 
-def _options(patch: dict[str, Any]) -> tuple[bool, datetime | str | None]:
+def options(patch: dict[str, Any]) -> tuple[bool, datetime | str | None]:
     """Takes `silent` and `modified_at` out of a patch. A moment with an offset is one; a stamp is put as it is."""
     text = patch.pop("modified_at", None)
     silent = patch.pop("silent", False) is True
@@ -126,7 +127,7 @@ def _options(patch: dict[str, Any]) -> tuple[bool, datetime | str | None]:
     return silent, moment if moment.tzinfo else text
 
 
-def _checked(members: dict[str, Any]) -> dict[str, Any]:
+def checked(members: dict[str, Any]) -> dict[str, Any]:
     """The members, when their stamps are stamps: a row that cannot be compared must not get into the store."""
     for name in ("lastModifiedDateTime", "createdDateTime"):
         try:
@@ -136,10 +137,11 @@ def _checked(members: dict[str, Any]) -> dict[str, Any]:
     return members
 
 
-def _merged(members: dict[str, Any], patch: dict[str, Any]) -> dict[str, Any]:
+def merged(members: dict[str, Any], patch: dict[str, Any]) -> dict[str, Any]:
+    """The members, changed in place, with those of a patch; objects are merged, everything else is replaced."""
     for name, value in patch.items():
         held = members.get(name)
-        members[name] = _merged(held, value) if isinstance(held, dict) and isinstance(value, dict) else value
+        members[name] = merged(held, value) if isinstance(held, dict) and isinstance(value, dict) else value
     return members
 
 

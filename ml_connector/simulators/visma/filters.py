@@ -6,10 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import orjson
-from starlette.datastructures import QueryParams
 
 from ml_connector.simulators.visma.errors import ApiError
-from ml_connector.simulators.visma.stamps import condition, wall_of_value
+from ml_connector.simulators.visma.stamps import condition, wall_of_day, wall_of_value
 from ml_connector.simulators.visma.tables import Row, Selection
 
 Test = Callable[[Row], bool]
@@ -30,12 +29,36 @@ CONTACT_FILTERS: Mapping[str, tuple[str, ...]] = {
     "businessAccount": ("businessAccount",),
     "email": ("email",),
 }
+SUPPLIER_FILTERS: Mapping[str, tuple[str, ...]] = {
+    "name": ("name",),
+    "status": ("status",),
+    "corporateId": ("corporateId",),
+    "vatRegistrationId": ("vatRegistrationId",),
+}
+INVOICE_FILTERS: Mapping[str, tuple[str, ...]] = {
+    "documentType": ("documentType",),
+    "status": ("status",),
+    "customer": ("customer", "number"),
+    "branch": ("branchNumber", "number"),
+    "financialPeriod": ("financialPeriod",),
+    "externalReference": ("externalReference",),
+    "paymentReference": ("paymentReference",),
+    "customerRefNumber": ("customerRefNumber",),
+}
+JOURNAL_FILTERS: Mapping[str, tuple[str, ...]] = {"periodId": ("financialPeriod",), "branch": ("branch",)}
 CUSTOMER_MOMENTS = {"lastModifiedDateTime": "modified", "createdDateTime": "created"}
 CONTACT_MOMENTS = {"lastModifiedDateTime": "modified"}
+SUPPLIER_MOMENTS = {"lastModifiedDateTime": "modified"}
+INVOICE_MOMENTS = {
+    "lastModifiedDateTime": "modified",
+    "createdDateTime": "created",
+    "documentDate": "documentDate",
+    "documentDueDate": "documentDueDate",
+}
 
 
 def selection(
-    query: QueryParams,
+    query: Mapping[str, str],
     equal: Mapping[str, tuple[str, ...]],
     moments: Mapping[str, str],
     strict_greater: bool,
@@ -47,7 +70,8 @@ def selection(
     Args:
         query: the call's parameters.
         equal: parameters that a member must equal, with the member's path.
-        moments: parameters that are compared with a row's clock, with the clock; each needs its `...Condition`.
+        moments: parameters that are compared with a row's clock, or with a member that is a date, with its name; each
+            needs its `...Condition`.
         strict_greater: whether `>` means after, or at-or-after.
         attributes: whether the parameter `attributes` counts.
     """
@@ -74,7 +98,9 @@ def selection(
 
 
 def _moment(clock: str, holds: Callable[[int, int], bool], bound: int) -> Test:
-    return lambda row: holds(getattr(row, clock), bound)
+    if clock in ("modified", "created"):
+        return lambda row: holds(getattr(row, clock), bound)
+    return lambda row: holds(wall_of_day(row.read()[clock]), bound)
 
 
 def _equal(path: tuple[str, ...], wanted: str) -> Test:

@@ -10,7 +10,7 @@ from ml_connector.simulators.visma.errors import ApiError, ipp_error
 from ml_connector.simulators.visma.quota import Quota
 from ml_connector.simulators.visma.settings import VismaSettings
 
-API_PATH = "/v1/"
+API_PATHS = ("/v1/", "/v2/")
 RIGHTS = {"GET": "read", "POST": "create", "PUT": "update", "DELETE": "delete"}
 
 
@@ -24,7 +24,7 @@ class Gateway:
         self.quota = quota
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not scope["path"].startswith(API_PATH):
+        if scope["type"] != "http" or not scope["path"].startswith(API_PATHS):
             await self.app(scope, receive, send)
             return
 

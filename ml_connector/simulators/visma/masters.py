@@ -1,4 +1,4 @@
-"""The company's master data: customer classes, credit terms, VAT zones, price classes."""
+"""The company's master data: classes of customers and suppliers, credit terms, VAT zones, price classes."""
 
 from __future__ import annotations
 
@@ -34,6 +34,25 @@ CUSTOMER_CLASSES: tuple[dict[str, Any], ...] = (
 )
 
 
+def _supplier_class(class_id: str, description: str) -> dict[str, Any]:
+    return {
+        "attributes": [],
+        "paymentMethodId": "1",
+        "paymentMethodDescription": PAYMENT_METHODS["1"],
+        "timeStamp": "AAAAAAAAB9U=",
+        "id": class_id,
+        "description": description,
+    }
+
+
+PAYMENT_METHODS = {"1": "Bank"}
+SUPPLIER_CLASSES: tuple[dict[str, Any], ...] = (
+    _supplier_class("VARER", "Varekjøp"),
+    _supplier_class("TJENESTER", "Tjenestekjøp"),
+    _supplier_class("UTLAND", "Utenlandske leverandører"),
+)
+
+
 def _term(terms_id: str, description: str, due_type: str, days: int) -> dict[str, Any]:
     return {
         "termsId": terms_id,
@@ -64,4 +83,5 @@ CREDIT_TERMS: tuple[dict[str, Any], ...] = (
 VAT_ZONES = {"01": "Innenlands avgiftspliktig", "02": "Innenlands avgiftsfri", "03": "Import og eksport"}
 PRICE_CLASSES = {"STD": "Standard", "VIP": "Nøkkelkunder"}
 CLASS_DESCRIPTIONS = {row["id"]: row["description"] for row in CUSTOMER_CLASSES}
+SUPPLIER_CLASS_DESCRIPTIONS = {row["id"]: row["description"] for row in SUPPLIER_CLASSES}
 TERM_DESCRIPTIONS = {row["termsId"]: row["description"] for row in CREDIT_TERMS}

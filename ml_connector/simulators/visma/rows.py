@@ -18,7 +18,7 @@ FIRST_NUMBER = 10_001
 FIRST_INTERNAL_ID = 1_001
 FIRST_CONTACT_ID = 5_000_001
 
-_NESTED_METADATA = {"totalCount": 0, "maxPageSize": 0}  # stands in nested records too, where it means nothing
+NESTED_METADATA = {"totalCount": 0, "maxPageSize": 0}  # stands in nested records too, where it means nothing
 _CLASS_SHARES = (("B2B", 0.55), ("B2C", 0.8), ("OFFENTLIG", 0.9), ("UTLAND", 1.0))
 _TERMS = tuple(masters.TERM_DESCRIPTIONS.items())
 
@@ -36,8 +36,8 @@ class RowMaker:
     def __init__(self, seed: int, base: datetime, zone: ZoneInfo, contacts_share: float) -> None:
         self.seed = seed
         self._base = base.replace(microsecond=0)
-        self._zone = zone
-        self._contacts_share = contacts_share
+        self.zone = zone
+        self.contacts_share = contacts_share
 
     def rows(self, index: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         """The customer of this index and its person contacts; their `timeStamp` is left to the store."""
@@ -50,7 +50,7 @@ class RowMaker:
         share = draw()
         class_id = next(name for name, limit in _CLASS_SHARES if share < limit)
         terms_id, terms = _TERMS[int(draw() * len(_TERMS))]
-        modified, created = self._moments(rng)
+        modified, created = self.moments(rng)
         zone_id = "03" if class_id == "UTLAND" else "01"
         row: dict[str, Any] = {
             "internalId": FIRST_INTERNAL_ID + index,
@@ -58,7 +58,7 @@ class RowMaker:
             "name": firm.name,
             "status": "Active",
             "mainAddress": address(firm.address, 4 * index + 1),
-            "mainContact": _contact_info(firm, 4 * index + 1, firm.email, firm.person.name),
+            "mainContact": contact_info(firm, 4 * index + 1, firm.email, firm.person.name),
             "accountReference": "",
             "customerClass": {"id": class_id, "description": masters.CLASS_DESCRIPTIONS[class_id]},
             "creditTerms": {"id": terms_id, "description": terms},
@@ -67,7 +67,7 @@ class RowMaker:
             "creditLimit": 0.0,
             "creditDaysPastDue": 0,
             "invoiceAddress": address(firm.address, 4 * index + 2),
-            "invoiceContact": _contact_info(firm, 4 * index + 2, f"faktura@{firm.domain}", "Regnskap"),
+            "invoiceContact": contact_info(firm, 4 * index + 2, f"faktura@{firm.domain}", "Regnskap"),
             "printInvoices": False,
             "acceptAutoInvoices": draw() < 0.3,
             "sendInvoicesByEmail": True,
@@ -78,14 +78,14 @@ class RowMaker:
             "printMultiCurrencyStatements": False,
             "statementType": "OpenItem",
             "deliveryAddress": address(firm.address, 4 * index + 3),
-            "deliveryContact": _contact_info(firm, 4 * index + 3, "", ""),
+            "deliveryContact": contact_info(firm, 4 * index + 3, "", ""),
             "vatRegistrationId": firm.vat_id,
             "corporateId": firm.corporate_id,
-            "vatZone": {"id": zone_id, "description": masters.VAT_ZONES[zone_id], "metadata": _NESTED_METADATA},
+            "vatZone": {"id": zone_id, "description": masters.VAT_ZONES[zone_id], "metadata": NESTED_METADATA},
             "location": {"countryId": firm.country.code, "id": "MAIN", "name": "Primary Location"},
             "attributes": [{"id": "SEGMENT", "value": "ABC"[int(draw() * 3)], "description": "Segment"}],
-            "lastModifiedDateTime": plain(modified, self._zone),
-            "createdDateTime": plain(created, self._zone),
+            "lastModifiedDateTime": plain(modified, self.zone),
+            "createdDateTime": plain(created, self.zone),
             "invoiceToDefaultLocation": False,
             "excludeDebtCollection": False,
             "timeStamp": "",
@@ -95,7 +95,7 @@ class RowMaker:
 
     def _contacts(self, rng: random.Random, firm: Company, index: int) -> list[dict[str, Any]]:
         """No, one or two person contacts of a customer; the first is the person named in the main contact."""
-        if rng.random() >= self._contacts_share:
+        if rng.random() >= self.contacts_share:
             return []
         people = [firm.person] if rng.random() < 0.8 else [firm.person, person(self.seed, index)]
         rows = []
@@ -108,7 +108,7 @@ class RowMaker:
                     someone.first_name,
                     someone.last_name,
                     firm.email if place == 0 else named,
-                    self._moments(rng)[0],
+                    self.moments(rng)[0],
                     phone1=someone.phone,
                     position=("Daglig leder", "Innkjøp")[place],
                     address=address(firm.address, 4 * index + 4),
@@ -151,11 +151,11 @@ class RowMaker:
             "doNotMail": False,
             "noMassMail": False,
             "noMarketing": False,
-            "lastModifiedDateTime": with_offset(modified, self._zone),
+            "lastModifiedDateTime": with_offset(modified, self.zone),
             "timeStamp": "",
         } | more
 
-    def _moments(self, rng: random.Random) -> tuple[datetime, datetime]:
+    def moments(self, rng: random.Random) -> tuple[datetime, datetime]:
         """When a row was modified last, within two years; and created, at most eight years before that."""
         modified = self._base - timedelta(
             days=1 + int(rng.random() * 729), milliseconds=int(rng.random() * 8_640_000) * 10
@@ -185,12 +185,13 @@ def address(place: Address, address_id: int) -> dict[str, Any]:
         "addressLine3": "",
         "postalCode": place.postal_code,
         "city": place.city,
-        "country": {"id": country.code, "name": country.name, "metadata": _NESTED_METADATA},
+        "country": {"id": country.code, "name": country.name, "metadata": NESTED_METADATA},
         "county": None,
     }
 
 
-def _contact_info(firm: Company, contact_id: int, email: str, attention: str) -> dict[str, Any]:
+def contact_info(firm: Company, contact_id: int, email: str, attention: str) -> dict[str, Any]:
+    """The read model of a contact that is part of a customer or supplier."""
     return {
         "contactId": contact_id,
         "name": firm.name,

@@ -15,14 +15,20 @@ DEFAULT_PAGE_SIZE = 100
 class VismaSettings(SimulatorSettings):
     """One company at Visma.
 
-    `customers`, `seed`, `awkward`, `contacts_share`, `started_at` and `timezone` take effect at the start and at a
-    reset, the rest at once. Section numbers are the Visma reference's.
+    `customers`, `suppliers`, `invoices`, `journals`, `seed`, `awkward`, `contacts_share`, `started_at` and `timezone`
+    take effect at the start and at a reset, the rest at once. Section numbers are the Visma reference's.
 
     Attributes:
         customers: how many customers there are at the start.
-        seed: the same seed makes the same customers.
-        awkward: whether the awkward cases of `awkward.py` are among them.
-        contacts_share: share of the customers that have person contacts.
+        suppliers: how many suppliers.
+        invoices: how many customer invoices; some are paid, some credited. They and the journal are made when they are
+            first asked for.
+        journals: how many batches of the general ledger and of the suppliers' ledger, besides those that invoices,
+            payments and credit notes post.
+        seed: the same seed makes the same rows.
+        awkward: whether the awkward cases of `awkward.py`, `supplier_rows.py`, `invoice_cases.py` and
+            `journal_cases.py` are among them.
+        contacts_share: share of the customers and suppliers that have person contacts.
         started_at: the moment that all first stamps lie before; None means now.
         client_id, client_secret: the one application that gets tokens.
         tenant_id: the company's tenant; its tokens work.
@@ -37,10 +43,19 @@ class VismaSettings(SimulatorSettings):
         max_page_size: the largest page by endpoint (1,000 where it says nothing); larger requests are cut silently
             (section 3).
         conflict_status: the answer to an `If-Match` that no longer matches: 412, or 409 as some endpoints declare.
+        credit_notes_among_invoices: whether `/v1/customerinvoice` lists credit notes too; that they have only a list
+            of their own is inferred (section 7).
+        payments_touch_invoices: whether a payment or credit stamps the invoice as modified; nobody documents it
+            (section 13).
+        journal_operator: what `lastModifiedDateTime` means for journal transactions, which take no condition
+            (section 4): `>=`, `>`, `<=` or `<`.
         location_base: scheme and host of `Location`, which need not be the host that was called (section 1).
     """
 
     customers: int = 2000
+    suppliers: int = 24
+    invoices: int = 60
+    journals: int = 24
     seed: int = 1
     awkward: bool = True
     contacts_share: float = 0.4
@@ -57,6 +72,19 @@ class VismaSettings(SimulatorSettings):
     rate_limit: int = 15_000
     rate_limit_window_seconds: int = 3600
     burst: int | None = None
-    max_page_size: dict[str, int] = field(default_factory=lambda: {"customer": 1000, "creditTerm": 100})
+    max_page_size: dict[str, int] = field(
+        default_factory=lambda: {
+            "customer": 1000,
+            "supplier": 500,
+            "customerinvoice": 100,
+            "customerCreditNote": 100,
+            "journaltransaction": 500,  # lines
+            "subaccount": 1000,
+            "creditTerm": 100,
+        }
+    )
     conflict_status: int = 412
+    credit_notes_among_invoices: bool = False
+    payments_touch_invoices: bool = True
+    journal_operator: str = ">="
     location_base: str = "https://api.finance.visma.net"

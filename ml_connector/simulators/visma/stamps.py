@@ -55,6 +55,11 @@ def wall_of_stamp(text: str, zone: ZoneInfo) -> int:
     return wall(moment, zone)
 
 
+def wall_of_day(text: str) -> int:
+    """The wall clock of a date in a date-time's clothing (`2025-01-27T00:00:00`), which has no zone."""
+    return wall_of_stamp(text, ZoneInfo("UTC"))
+
+
 def check_stamp(text: str) -> None:
     """ValueError when the text is no stamp."""
     wall_of_stamp(text, ZoneInfo("UTC"))

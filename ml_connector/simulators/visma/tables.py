@@ -1,12 +1,12 @@
 """Rows kept as the JSON that is sent, in an order, with the two clocks that filters compare.
 
 A page of a thousand rows is one join of ready bytes: the `metadata` that the vendor repeats in every row is put between
-them.
+them. Blocks that a list shows only when it is asked to (`expand...`: Visma reference, section 4) are kept apart.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -16,6 +16,7 @@ import orjson
 from ml_connector.simulators.visma.stamps import wall_of_stamp
 
 KEPT_SELECTIONS = 8
+_NOTHING: Mapping[str, bytes] = {}
 
 
 @dataclass(slots=True)
@@ -25,15 +26,24 @@ class Row:
     Attributes:
         body: its JSON object without the closing brace.
         modified, created: wall clocks of its stamps (`stamps.py`).
+        apart: name -> JSON of the blocks that have to be asked for.
+        lines: JSON objects without the closing brace, where pages count those and not the rows.
     """
 
     body: bytes
     modified: int
     created: int
+    apart: Mapping[str, bytes]
+    lines: Sequence[bytes]
+
+    def text(self, expand: Iterable[str]) -> bytes:
+        """The body with these blocks, where it has them."""
+        asked = [name for name in expand if name in self.apart]
+        return self.body + b"".join(b',"%s":%s' % (name.encode(), self.apart[name]) for name in asked)
 
     def read(self) -> dict[str, Any]:
-        """The row's members, a copy of its own."""
-        members: dict[str, Any] = orjson.loads(self.body + b"}")
+        """The row's members with every block, a copy of its own."""
+        members: dict[str, Any] = orjson.loads(self.text(self.apart) + b"}")
         return members
 
 
@@ -46,10 +56,16 @@ class Selection:
 
 
 class Table:
-    """Rows by their internal id, in an order that only `move_to_end`, new rows and removed ones change."""
+    """Rows by their internal id, in an order that only `move_to_end`, new rows and removed ones change.
 
-    def __init__(self, zone: ZoneInfo) -> None:
+    Args:
+        zone: the server's.
+        apart: the blocks that a list shows only when it is asked to.
+    """
+
+    def __init__(self, zone: ZoneInfo, apart: Collection[str] = ()) -> None:
         self._zone = zone
+        self._apart = apart
         self._rows: dict[int, Row] = {}
         self._selections: dict[Hashable, list[Row]] = {}
 
@@ -66,19 +82,40 @@ class Table:
         """The row's members; KeyError when there is none."""
         return self._rows[key].read()
 
+    def part(self, offset: int, count: int) -> dict[str, Any]:
+        """For tests: how many rows there are, and so many of them with all their members and lines."""
+        rows = []
+        for key in self.ids()[offset : offset + count]:
+            lines = self.lines(key)
+            rows.append(self.read(key) | ({"journalTransactionLines": lines} if lines else {}))
+        return {"total": len(self), "rows": rows}
+
     def rows_of(self, keys: Iterable[int]) -> list[Row]:
         return [self._rows[key] for key in keys]
 
     def body(self, key: int) -> bytes:
-        """The row's JSON; KeyError when there is none."""
-        return self._rows[key].body + b"}"
+        """The row's JSON with every block; KeyError when there is none."""
+        row = self._rows[key]
+        return row.text(row.apart) + b"}"
 
-    def put(self, key: int, members: dict[str, Any]) -> None:
+    def lines(self, key: int) -> list[dict[str, Any]]:
+        """The row's lines; KeyError when there is no such row."""
+        return [orjson.loads(line + b"}") for line in self._rows[key].lines]
+
+    def put(self, key: int, members: dict[str, Any], lines: Iterable[dict[str, Any]] = ()) -> None:
         """Replace the row where it stands, or add it at the end. ValueError when a stamp is none."""
         modified = wall_of_stamp(members["lastModifiedDateTime"], self._zone)
         created = members.get("createdDateTime")
+        apart = _NOTHING
+        if self._apart:
+            apart = {name: orjson.dumps(members[name]) for name in self._apart if name in members}
+            members = {name: value for name, value in members.items() if name not in apart}
         self._rows[key] = Row(
-            orjson.dumps(members)[:-1], modified, wall_of_stamp(created, self._zone) if created else modified
+            orjson.dumps(members)[:-1],
+            modified,
+            wall_of_stamp(created, self._zone) if created else modified,
+            apart,
+            tuple([orjson.dumps(line)[:-1] for line in lines]) if lines else (),
         )
         self._selections.clear()
 
@@ -102,16 +139,21 @@ class Table:
         return found
 
 
-def paged_array(rows: list[Row], total: int, max_page_size: int) -> bytes:
+def paged_array(rows: Iterable[Row], total: int, max_page_size: int, expand: Collection[str] = ()) -> bytes:
     """Shape A: an array whose every row ends with `metadata`; `[]` when empty (Visma reference, section 3)."""
-    metadata = b',"metadata":{"totalCount":%d,"maxPageSize":%d}}' % (total, max_page_size)
-    return _array(rows, metadata)
+    texts = [row.text(expand) for row in rows] if expand else [row.body for row in rows]
+    return paged_texts(texts, total, max_page_size)
 
 
-def unpaged_array(rows: list[Row]) -> bytes:
+def paged_texts(texts: list[bytes], total: int, max_page_size: int) -> bytes:
+    """As `paged_array`, of JSON objects without their closing brace."""
+    return _array(texts, b',"metadata":{"totalCount":%d,"maxPageSize":%d}}' % (total, max_page_size))
+
+
+def unpaged_array(rows: Iterable[Row]) -> bytes:
     """Shape B: an array of bare rows."""
-    return _array(rows, b"}")
+    return _array([row.body for row in rows], b"}")
 
 
-def _array(rows: list[Row], end: bytes) -> bytes:
-    return b"[" + (end + b",").join(row.body for row in rows) + end + b"]" if rows else b"[]"
+def _array(texts: list[bytes], end: bytes) -> bytes:
+    return b"[" + (end + b",").join(texts) + end + b"]" if texts else b"[]"
