@@ -239,7 +239,7 @@ class _Delivery:
 
     def _must_bring(self, plan: Planned) -> bool:
         """Whether what the record needs of another flow is brought over before it is planned again."""
-        return isinstance(plan, Settle) and self.bring is not None and self.lacking.is_to_be_brought(plan)
+        return self.bring is not None and self.lacking.is_to_be_brought(plan)
 
     def _must_wait(self, plan: Send, now: datetime) -> bool:
         """Whether a write that was never answered may still overtake this one."""

@@ -62,7 +62,7 @@ class Recorder:
             self.book.wake(connection, _changed_claims(settled), now)
             self.book.forget(connection, over)
             self.book.intend(connection, [intent_of(plan, now) for plan in sending], self.run_id)
-            note_lacking(connection, self.links, self.flow.name, settled)
+            note_lacking(connection, self.links, self.flow.name, [*settled, *sending])
             self.ledger.audit(self.target).append(connection, entries)
 
     def record(
@@ -132,7 +132,7 @@ class Recorder:
             "kind": plan.kind,
             "reason": plan.reason,
             "vendor_code": None,
-            "due_at": now + self.flow.settle if plan.waits else look_again(plan.lacking, now),
+            "due_at": now + self.flow.settle if plan.waits else look_again(plan.lacking, plan.outcome, now),
             "attempts": before.attempts if before and plan.waits else 0,
             "first_seen": now if before is None or _is_news(plan) else before.first_seen,
             "last_tried": now,
