@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel
 
 from ml_connector.config.mistakes import advice
-from ml_connector.engine.ports import Flow
+from ml_connector.engine.ports import Entity, Flow
 from ml_connector.engine.windows import Windows
 from ml_connector.errors import ConfigurationProblem
 from ml_connector.systems.registry import SourceSystem, TargetSystem
@@ -87,6 +87,17 @@ class Company:
     @property
     def accounts(self) -> Sequence[Source | Target]:
         return [self.source, *self.targets.values()]
+
+    @property
+    def entities(self) -> Sequence[Entity]:
+        """What is read of the source: what the targets need, and nothing else."""
+        return self.needed_by(*self.targets.values())
+
+    def needed_by(self, *targets: Target) -> Sequence[Entity]:
+        """The source's entities that the flows of these targets deliver or look up."""
+        flows = [flow for target in targets for flow in target.flows]
+        needed = {name for flow in flows for name in (flow.entity, *flow.secondary, *flow.reference)}
+        return [entity for entity in self.source.system.entities if entity.name in needed]
 
     @property
     def windows(self) -> Windows:

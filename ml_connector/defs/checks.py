@@ -58,7 +58,7 @@ def target_checks(site: Site, company: Company, target: Target) -> dg.AssetCheck
 
 def drift_checks(site: Site, company: Company) -> dg.AssetChecksDefinition:
     """The check of every source asset; it runs with every read."""
-    keys = {source_key(company, entity.name): entity for entity in company.source.system.entities}
+    keys = {source_key(company, entity.name): entity for entity in company.entities}
     red = "Red when a full re-read missed so many known records at once that none was marked as vanished (the brake)."
 
     @dg.multi_asset_check(

@@ -24,7 +24,7 @@ def company_definitions(site: Site, company: Company) -> dg.Definitions:
     checks = {target.name: jobs.check(target) for target in targets}
     return dg.Definitions(
         assets=[
-            *(source_asset(site, company, entity) for entity in source.system.entities),
+            *(source_asset(site, company, entity) for entity in company.entities),
             *(target_assets(site, company, target) for target in targets),
         ],
         asset_checks=[

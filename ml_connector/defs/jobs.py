@@ -27,11 +27,11 @@ if TYPE_CHECKING:  # what `define_asset_job` returns has no public name
 
 
 def poll(company: Company) -> Job:
-    """Reads every entity of the company's source, and looks at the drift of full re-reads."""
+    """Reads every entity that the company's flows need, and looks at the drift of full re-reads."""
     source = company.source
     return _job(
         poll_job(company),
-        dg.AssetSelection.assets(*(source_key(company, entity.name) for entity in source.system.entities)),
+        dg.AssetSelection.assets(*(source_key(company, entity.name) for entity in company.entities)),
         f"Asks {source.system.title} what changed for {company.name} and lands it.",
         tags(company.name, source.system.name, source.id),
     )
@@ -59,7 +59,7 @@ def check(target: Target) -> Job:
 
 def read_config(company: Company, *, full: bool) -> dict[str, Any]:
     """The run config of a poll."""
-    entities = company.source.system.entities
+    entities = company.entities
     return {"ops": {read_op(company, entity): {"config": {"full": full}} for entity in entities}}
 
 

@@ -40,7 +40,7 @@ class Site:
         """Every asset of the configuration."""
         keys = set()
         for company in self.config.companies.values():
-            keys |= {source_key(company, entity.name) for entity in company.source.system.entities}
+            keys |= {source_key(company, entity.name) for entity in company.entities}
             keys |= {target_key(target, flow) for target in company.targets.values() for flow in target.flows}
         return frozenset(keys)
 

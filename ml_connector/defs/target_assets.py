@@ -86,7 +86,6 @@ def target_assets(site: Site, company: Company, target: Target) -> dg.AssetsDefi
 def _reread(context: dg.AssetExecutionContext, site: Site, home: OpenHome, company: Company, target: Target) -> None:
     """Read again what the target's flows need. Raises `BusyProblem` while another run reads the source."""
     source = company.source
-    needed = {name for flow in target.flows for name in (flow.entity, *flow.secondary, *flow.reference)}
     with site.turn(home, source.id, context.run.run_id) as mine:
         if not mine:
             raise BusyProblem(
@@ -95,10 +94,9 @@ def _reread(context: dg.AssetExecutionContext, site: Site, home: OpenHome, compa
                 "Run it again once that one has ended, or without `reread`.",
             )
         with getattr(context.resources, op_name(source)).open(home) as account:
-            for entity in source.system.entities:
-                if entity.name in needed:
-                    report = read_entity(home, company, entity, account, context.run.run_id, full=True)
-                    context.log.info(f"{entity.title}: {report.rows} read again, {report.landed} of them new.")
+            for entity in company.needed_by(target):
+                report = read_entity(home, company, entity, account, context.run.run_id, full=True)
+                context.log.info(f"{entity.title}: {report.rows} read again, {report.landed} of them new.")
 
 
 class _Run:

@@ -48,7 +48,7 @@ class Work:
 def to_read(home: OpenHome, company: Company, now: datetime) -> Span:
     """From the first window that is not covered up to the open one, so that downtime heals itself."""
     readings = home.ledger(company.name).readings
-    windowed = [entity for entity in company.source.system.entities if entity.windowed]
+    windowed = [entity for entity in company.entities if entity.windowed]
     covered = [readings.coverage(entity.name).until for entity in windowed]
     read_before = [moment for moment in covered if moment is not None]
     since = min(read_before) if len(read_before) == len(covered) else company.windows.start

@@ -70,8 +70,8 @@ class Need(NamedTuple):
         fact: what the target said about it, to be put into the body.
         alias: see `Desired.aliases`.
         record: only the record is known, not the identity that it wants; `identity` and `key` are both its key.
-        optional: without it the record is sent all the same, and the body has nothing there. Where `key` says who brings
-            it, that record has its chance first, and when it is delivered later, the one that needs it is due again.
+        optional: without it the record is sent all the same, and the body has nothing there. Where `key` says who
+            brings it, that record has its chance first; delivered later, it makes the one that needs it due again.
     """
 
     flow: str

@@ -189,7 +189,7 @@ def bring_over(home: Home) -> None:
         company = opened.config.company("nordic")
         ledger = opened.ledger(company.name)
         with connect_source(opened, company.source) as source:
-            for entity in company.source.system.entities:
+            for entity in company.entities:
                 poll(source, entity, ledger, run_id=run_id, clock=_now, overlap=company.source.overlap)
         for target in company.targets.values():
             with connect_target(opened, target) as account:

@@ -167,6 +167,7 @@ def _live(
         return
     day_before = base - timedelta(hours=25)
     later = min(at + timedelta(days=3 + int(rng.random() * 40)), day_before)
+    at_last = min(later + timedelta(days=2, minutes=int(rng.random() * 600)), day_before)
     reference = f"BANK{int(number) * 7919 % 1_000_003}"
     match fate:
         case "paid" | "paid_and_credited":
@@ -177,8 +178,8 @@ def _live(
             sales.void(number, at=later)
     match fate:
         case "paid_twice":
-            sales.pay(number, reference=f"{reference}-2", at=day_before)
+            sales.pay(number, reference=f"{reference}-2", at=at_last)
         case "credited" | "paid_and_credited":
-            sales.credit(number, customer, at=day_before)
+            sales.credit(number, customer, at=at_last)
         case "part_credited":
-            sales.credit(number, customer, (1,), at=day_before)
+            sales.credit(number, customer, (1,), at=at_last)

@@ -4,9 +4,10 @@ settings.py   the block in connections.yaml, and the credentials
 client.py     a connection to one company
 errors.py     what to do about which answer
 times.py      stamps and filter values, with and without a zone
+listings.py   the entities that can be read, and where they are;  reader.py  reads them
 lists.py      the three shapes of lists;  stream.py  an array taken apart while it arrives
-reader.py     the entities that can be read;  rows.py  their rows as the engine takes them
-models.py     what a row holds, for mappings;  paths.py  dotted paths into it
+journals.py   the fourth: pages that cut batches;  rows.py  rows as the engine takes them
+models/       what a row holds, for mappings;  paths.py  dotted paths into it
 writer.py     wrapped values, ETag and If-Match
 check.py      what `ml-connector check` asks
 account.py    an open connection
@@ -14,7 +15,7 @@ account.py    an open connection
 
 from ml_connector.systems.registry import SourceSystem
 from ml_connector.systems.visma.account import connect
-from ml_connector.systems.visma.reader import LISTINGS
+from ml_connector.systems.visma.listings import LISTINGS
 from ml_connector.systems.visma.settings import VismaCredentials, VismaSettings
 
 SYSTEM = SourceSystem(

@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 
 from ml_connector.http import ApiClient, Stopped, stopping
 from ml_connector.systems.registry import Finding
-from ml_connector.systems.visma.reader import CONTACTS, CUSTOMER_CLASSES, CUSTOMERS, Reader
+from ml_connector.systems.visma.listings import CONTACTS, CUSTOMER_CLASSES, CUSTOMERS
+from ml_connector.systems.visma.reader import Reader
 
 AHEAD = timedelta(minutes=10)
 """A stamp so far in the future was written by no clock that is right: it is read in a wrong zone."""

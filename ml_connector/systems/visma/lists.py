@@ -11,7 +11,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import count, islice, takewhile
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +32,22 @@ STREAM_ROWS = 1000
 Params = Mapping[str, str | int]
 
 
+class Slice(Protocol):
+    """What a page of any list tells: what its size counts, how many there are of it, and the largest page."""
+
+    @property
+    def rows(self) -> Sequence[Any]: ...
+
+    @property
+    def total(self) -> int | None: ...
+
+    @property
+    def largest(self) -> int | None: ...
+
+
+S = TypeVar("S", bound=Slice)
+
+
 def paged(client: ApiClient, path: str, params: Params, size: int, unpack: Callable[[bytes], Sheet]) -> Iterator[Page]:
     """Every row of a paged list, at least once; at most about three pages are held.
 
@@ -40,10 +56,10 @@ def paged(client: ApiClient, path: str, params: Params, size: int, unpack: Calla
 
     Raises: `CallProblem` when a page cannot be read, `Stopped` when the list changes on every walk.
     """
-    census = _Census()
+    census = Census()
     for walk in range(1, WALKS + 1):
         met, totals = array("q"), set()
-        for sheet in _walk(client, path, params, size, unpack):
+        for sheet in walked(client, path, params, size, unpack):
             met.extend(hash(row.key) for row in sheet.rows)
             if sheet.rows:
                 totals.add(sheet.total)
@@ -58,14 +74,15 @@ def paged(client: ApiClient, path: str, params: Params, size: int, unpack: Calla
     )
 
 
-def _walk(client: ApiClient, path: str, params: Params, size: int, unpack: Callable[[bytes], Sheet]) -> Iterator[Sheet]:
+def walked(client: ApiClient, path: str, params: Params, size: int, unpack: Callable[[bytes], S]) -> Iterator[S]:
     """The pages once, in order, until the count is reached or, where none is told, a page is empty."""
 
-    def fetch(number: int, size: int) -> Sheet:
+    def fetch(number: int, size: int) -> S:
         answer = client.request("GET", path, params={**params, "pageNumber": number, "pageSize": size}, parse=unpack)
-        if not isinstance(answer.data, Sheet):
+        if answer.data is None:
             raise TornAnswer(Decision(Action.RETRY, "malformed answer", "the page is empty of anything"), answer.status)
-        return answer.data
+        page: S = answer.data
+        return page
 
     first = fetch(1, size)
     yield first
@@ -80,8 +97,8 @@ def _walk(client: ApiClient, path: str, params: Params, size: int, unpack: Calla
     yield from concurrently(lambda number: fetch(number, used), pages, connections=1, ahead=1)
 
 
-class _Census:
-    """Whether all rows of a list were met, over one or several walks. Keys are held as eight bytes each."""
+class Census:
+    """Whether everything in a list was met, over one or several walks. Keys are held as eight bytes each."""
 
     def __init__(self) -> None:
         self._known: npt.NDArray[np.int64] = np.empty(0, np.int64)

@@ -9,6 +9,7 @@ attributes.SEGMENT           the value of the attribute with this id
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import date
 from functools import cache
 from types import UnionType
 from typing import Any, TypeVar, Union, cast, get_args, get_origin
@@ -23,7 +24,10 @@ AnyModel = TypeVar("AnyModel", bound=Model)
 
 @cache
 def paths(model: type[Model]) -> dict[str, str]:
-    """Every path of a model -> what stands there ("text", "number", "yes or no"); `*` is any id."""
+    """Every path of a model -> what stands there ("text", "number", "date", "yes or no"); `*` is any id.
+
+    Lists have no paths, but for attributes.
+    """
     found: dict[str, str] = {}
     for name, field in model.model_fields.items():
         kind = _plain(field.annotation)
@@ -76,7 +80,7 @@ def narrowed(model: type[AnyModel], wanted: Iterable[str]) -> type[AnyModel]:
     return cast(type[AnyModel], narrow)
 
 
-_KINDS = {str: "text", bool: "yes or no"}
+_KINDS = {str: "text", bool: "yes or no", date: "date"}
 
 
 def _plain(annotation: Any) -> Any:

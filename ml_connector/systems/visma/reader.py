@@ -2,57 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from ml_connector.engine.ports import Entity, Page
+from ml_connector.engine.ports import Page
 from ml_connector.http import ApiClient, stopping
 from ml_connector.http.clock import now
+from ml_connector.systems.visma.journals import BatchUnpacker, batches, checked, since_parameters
+from ml_connector.systems.visma.listings import LISTINGS, Listing, Shape
 from ml_connector.systems.visma.lists import paged, unpaged
 from ml_connector.systems.visma.rows import Unpacker
 from ml_connector.systems.visma.times import filter_value
-
-
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """Where an entity's rows are.
-
-    Attributes:
-        entity: what it is called.
-        path: the list (Visma reference, section 4).
-        is_paged: a paged array; else everything comes in one answer (section 3, A and B).
-        key: the member that holds the business key.
-        related: the member that holds the key of the record it belongs to.
-        stamp: the member that holds the change time, which is also the list's filter; None: there is none.
-    """
-
-    entity: Entity
-    path: str
-    is_paged: bool
-    key: str
-    related: str | None = None
-    stamp: str | None = "lastModifiedDateTime"
-
-
-CUSTOMERS = Listing(Entity("visma.customers", "Customers"), "/v1/customer", True, key="number")
-CONTACTS = Listing(
-    Entity("visma.contacts", "Contact persons", secondary=True),
-    "/v1/contact",
-    False,
-    key="contactId",
-    related="businessAccount",
-)
-CUSTOMER_CLASSES = Listing(
-    Entity("visma.customer_classes", "Customer classes", secondary=True, windowed=False),
-    "/v1/customer/customerClass",
-    False,
-    key="id",
-    stamp=None,
-)
-
-LISTINGS: Mapping[str, Listing] = {listing.entity.name: listing for listing in (CUSTOMERS, CONTACTS, CUSTOMER_CLASSES)}
 
 
 class Reader:
@@ -76,15 +37,26 @@ class Reader:
         return self.client.calls
 
     def read(self, entity: str, since: datetime | None) -> Iterator[Page]:
-        """Every row changed at or after `since`; None: every row, without any filter. Raises `Stopped`."""
+        """Every row changed at or after `since`; None: every row, without any filter where that is possible.
+
+        Raises `Stopped`; for journal transactions also when a batch stays incomplete.
+        """
         listing = LISTINGS[entity]
-        params = since_filter(listing, since, self.zone)
-        unpacker = self.unpacker(listing)
         with stopping(self.client.name, f"reading {listing.entity.title.lower()}"):
-            if listing.is_paged:
-                yield from paged(self.client, listing.path, params, self.page_size, unpacker.array_page)
-            else:
-                yield from unpaged(self.client, listing.path, params, unpacker.rows)
+            yield from self._pages(listing, since)
+
+    def _pages(self, listing: Listing, since: datetime | None) -> Iterator[Page]:
+        client, path, size, unpacker = self.client, listing.path, self.page_size, self.unpacker(listing)
+        params = {**listing.params, **since_filter(listing, since, self.zone)}
+        match listing.shape:
+            case Shape.ARRAY:
+                return paged(client, path, params, size, unpacker.array_page)
+            case Shape.WRAPPER:
+                return paged(client, path, params, size, unpacker.wrapper_page)
+            case Shape.WHOLE:
+                return unpaged(client, path, params, unpacker.rows)
+            case Shape.LINES:
+                return checked(batches(client, path, params, size, BatchUnpacker(unpacker)), client, since)
 
     def unpacker(self, listing: Listing) -> Unpacker:
         return Unpacker(listing.key, listing.related, listing.stamp, self.zone, self._clock)
@@ -92,6 +64,8 @@ class Reader:
 
 def since_filter(listing: Listing, since: datetime | None, zone: ZoneInfo) -> dict[str, str]:
     """The parameters for what changed at or after a moment; both or neither (section 5). Always `>=`, never `>`."""
+    if listing.shape is Shape.LINES:
+        return since_parameters(None if since is None else filter_value(since, zone))
     if since is None or listing.stamp is None:
         return {}
     return {listing.stamp: filter_value(since, zone), f"{listing.stamp}Condition": ">="}

@@ -49,7 +49,7 @@ class Unpacker:
     made of its content, and is refused when it is mapped, so that people see it.
 
     Args:
-        key: the member that holds the business key.
+        key: the member that holds the business key, or several that only together are one.
         related: the member that holds the key of the record it belongs to.
         stamp: the member that holds the change time.
         zone: of zone-less times.
@@ -57,14 +57,19 @@ class Unpacker:
     """
 
     def __init__(
-        self, key: str, related: str | None, stamp: str | None, zone: ZoneInfo, clock: Callable[[], datetime]
+        self,
+        key: str | tuple[str, ...],
+        related: str | None,
+        stamp: str | None,
+        zone: ZoneInfo,
+        clock: Callable[[], datetime],
     ) -> None:
-        self._key = key
+        self._keys = (key,) if isinstance(key, str) else key
         self._related = related
         self._stamp = stamp
         self._zone = zone
         self._clock = clock
-        names = [name for name in (key, related, stamp) if name is not None]
+        names = [name for name in (*self._keys, related, stamp) if name is not None]
         fields = {name: typed_dict_field(any_schema(), required=False) for name in names}
         self._look = SchemaValidator(typed_dict_schema(fields))
 
@@ -112,7 +117,7 @@ class Unpacker:
     def _row(self, head: dict[str, Any], payload: bytes, now: datetime) -> SourceRow:
         digest = blake2b(payload, digest_size=16).digest()
         return SourceRow(
-            _key(head.get(self._key)) or f"unreadable:{digest.hex()[:12]}",
+            _joined(head, self._keys) or f"unreadable:{digest.hex()[:12]}",
             None if self._related is None else _key(head.get(self._related)),
             (self._stamp and parse_stamp(head.get(self._stamp), self._zone, now)) or now,
             payload,
@@ -155,6 +160,12 @@ def _key(value: Any) -> str | None:
         return None
     text = value.strip()
     return text if 0 < len(text) <= LONGEST_KEY and text.isprintable() else None
+
+
+def _joined(head: dict[str, Any], names: tuple[str, ...]) -> str | None:
+    """`Invoice-100045`; None when a part of it is no key."""
+    parts = [_key(head.get(name)) for name in names]
+    return "-".join(part for part in parts if part) if all(parts) else None
 
 
 def _count(value: Any) -> int | None:

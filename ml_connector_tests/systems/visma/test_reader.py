@@ -13,8 +13,8 @@ import pytest
 
 from ml_connector.engine.ports import Page
 from ml_connector.http import Stopped
+from ml_connector.systems.visma.listings import LISTINGS
 from ml_connector.systems.visma.models import Contact
-from ml_connector.systems.visma.reader import LISTINGS
 from ml_connector_tests.systems.visma.conftest import CUSTOMERS as COUNT
 from ml_connector_tests.systems.visma.conftest import Visma, rows
 
@@ -66,6 +66,7 @@ def test_a_row_with_exactly_the_last_stamp_is_read(visma: Visma, strict: bool) -
 @pytest.mark.parametrize("entity", [name for name, listing in LISTINGS.items() if listing.stamp])
 def test_the_filter_takes_effect(visma: Visma, entity: str) -> None:
     """Unknown parameters are ignored with 200, so a misspelt filter would return everything (section 4)."""
+    visma.start_over(invoices=150)
     everything = visma.read(entity)
     latest = sorted(row.changed_at for row in everything)[-5].replace(microsecond=0)
     some = visma.read(entity, since=latest)

@@ -44,10 +44,28 @@ def test_the_secret_has_no_plain_form() -> None:
     assert "s3cret-w0rd" not in repr(credentials) + str(credentials) + credentials.model_dump_json()
 
 
-def test_the_system_offers_three_entities() -> None:
-    """Customers are delivered; contacts and classes serve them."""
-    assert {entity.name: (entity.secondary, entity.windowed) for entity in SYSTEM.entities} == {
-        "visma.customers": (False, True),
-        "visma.contacts": (True, True),
-        "visma.customer_classes": (True, False),
+def test_what_is_delivered_and_what_serves_it() -> None:
+    """Five kinds of records are delivered; contacts serve them, and so does master data, which is read whole."""
+    by_kind: dict[tuple[bool, bool], set[str]] = {}
+    for entity in SYSTEM.entities:
+        by_kind.setdefault((entity.secondary, entity.windowed), set()).add(entity.name.removeprefix("visma."))
+    assert by_kind == {
+        (False, True): {
+            "customers",
+            "suppliers",
+            "customer_invoices",
+            "customer_credit_notes",
+            "journal_transactions",
+        },
+        (True, True): {"contacts"},
+        (True, False): {
+            "customer_classes",
+            "supplier_classes",
+            "credit_terms",
+            "accounts",
+            "subaccounts",
+            "branches",
+            "vat_codes",
+            "currencies",
+        },
     }

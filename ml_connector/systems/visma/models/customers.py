@@ -1,86 +1,23 @@
-"""What Visma's rows hold, under the names that people use in `fields:` and `where:`.
-
-Read from a landed payload at mapping time only. Tolerant, because the vendor leaves out, nulls or empties whatever it
-likes: every member but the key may be missing, a null list is empty, unknown members are ignored. Names and types are
-those of the Visma reference's appendix, in snake case; amounts are Decimal.
-"""
+"""Customers, their classes, and the person contacts of customers and suppliers (Visma reference, appendix)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Annotated, Any, ClassVar
+from typing import ClassVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict
-from pydantic.alias_generators import to_camel
+from pydantic import Field
 
-
-class Model(BaseModel):
-    """Common to all; `shortcuts` are further names for paths."""
-
-    model_config = ConfigDict(
-        alias_generator=to_camel, populate_by_name=True, extra="ignore", frozen=True, coerce_numbers_to_str=True
-    )
-    shortcuts: ClassVar[Mapping[str, str]] = {}
-
-
-def _list(value: Any) -> Any:
-    return [] if value is None else value
-
-
-class Described(Model):
-    """A reference to master data: IdDesc."""
-
-    id: str | None = None
-    description: str | None = None
-
-
-class Named(Model):
-    """A country, county or location: IdName."""
-
-    id: str | None = None
-    name: str | None = None
-
-
-class Numbered(Model):
-    """Another record: NumName."""
-
-    number: str | None = None
-    name: str | None = None
-
-
-class Location(Model):
-    country_id: str | None = None
-    id: str | None = None
-    name: str | None = None
-
-
-class Attribute(Model):
-    id: str | None = None
-    value: str | None = None
-    description: str | None = None
-
-
-class Address(Model):
-    address_line1: str | None = None
-    address_line2: str | None = None
-    address_line3: str | None = None
-    postal_code: str | None = None
-    city: str | None = None
-    country: Named | None = None
-    county: Named | None = None
-
-
-class ContactInfo(Model):
-    """A contact that is part of a customer: main, invoice or delivery."""
-
-    name: str | None = None
-    attention: str | None = None
-    email: str | None = None
-    web: str | None = None
-    phone1: str | None = None
-    phone2: str | None = None
-    fax: str | None = None
+from ml_connector.systems.visma.models.common import (
+    Address,
+    Attribute,
+    ContactInfo,
+    Described,
+    Listed,
+    Location,
+    Model,
+    Numbered,
+)
 
 
 class Customer(Model):
@@ -115,7 +52,7 @@ class Customer(Model):
     vat_zone: Described | None = None
     location: Location | None = None
     price_class: Described | None = None
-    attributes: Annotated[list[Attribute], BeforeValidator(_list)] = []
+    attributes: Listed[Attribute] = Field(default_factory=list)
     number_of_employees: int | None = None
     exclude_debt_collection: bool | None = None
     created_date_time: str | None = None
