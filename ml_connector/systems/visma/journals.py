@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -102,7 +102,7 @@ class BatchUnpacker:
     def row(self, batch: Batch) -> SourceRow:
         """A whole batch, always written in the same way: whether a page cut it is no part of it."""
         (row,) = self._unpacker.rows([batch.members])
-        return replace(row, key=row.key.removeprefix("Module"))
+        return row._replace(key=row.key.removeprefix("Module"))
 
 
 @dataclass(slots=True)
