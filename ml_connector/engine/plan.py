@@ -278,7 +278,7 @@ class _Plan:
             kind=None if resolved.withheld else DEPENDENCY,
             reason=resolved.reason,
             lacking=resolved.lacking,
-            brings=resolved.lacking,
+            brings=[*resolved.lacking, *resolved.untried],
         )
 
     def _settle(self, outcome: Outcome, rule: str | None = None, reason: str | None = None) -> Settle:

@@ -236,7 +236,7 @@ def test_who_waits_for_a_record_is_due_when_it_is_delivered(two: Two) -> None:
     """Whatever identity the record will have had by then."""
     two.put("1")
     two.put("2", chief="1")
-    two.sync.account.faults = [None, "fail"]
+    two.sync.account.faults = ["", "fail"]
     two.deliver("members", "badges")
     assert two.state("2").outcome == "failed"
     two.sync.clock.forward(minutes=10)
@@ -258,7 +258,7 @@ def test_what_comes_later_than_the_record_that_can_do_without_is_added(two: Two)
     """Sent without it now, and again in the moment in which it is there."""
     two.put("1")
     two.put("2", guest="1")
-    two.sync.account.faults = [None, "fail"]
+    two.sync.account.faults = ["", "fail"]
     two.deliver("members", "badges")
     assert "guest" not in two.badges.members["badge-2"].body
     two.sync.clock.forward(minutes=10)

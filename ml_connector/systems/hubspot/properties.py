@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ml_connector.http import stop, stopping
 from ml_connector.systems.hubspot.client import HubSpotClient
 from ml_connector.systems.hubspot.errors import NAME, SETUP
+from ml_connector.systems.hubspot.invoice_settings import INVOICE_TYPES
 from ml_connector.systems.hubspot.settings import CUSTOMER_MARK, EMAIL, LIFECYCLE, CompaniesSettings, Settings
 
 COMPANIES = "companies"
 CONTACTS = "contacts"
+INVOICES = "invoices"
+LINE_ITEMS = "line_items"
+PAYMENTS = "commerce_payments"
 
 GROUP, GROUP_LABEL = "visma_net", "Visma.net"
 
@@ -25,7 +29,24 @@ LABELS: Mapping[str, str] = {
     "visma_customer_status": "Visma.net customer status",
     "visma_organization_number": "Organization number",
     "visma_vat_number": "VAT number",
+    "visma_invoice_key": "Visma.net invoice key",
+    "visma_line_key": "Visma.net line key",
+    "visma_payment_key": "Visma.net payment key",
 }
+
+OPTIONAL: Mapping[str, Sequence[str]] = {
+    INVOICES: (
+        "hs_invoice_status",
+        "hs_number",
+        "hs_amount_billed",
+        "hs_invoice_date",
+        "hs_due_date",
+    )
+}
+"""HubSpot's own properties that are written where the account lets us, which is not documented (HubSpot reference,
+sections 10 and 17): what they hold stands in ours, too."""
+
+_FIELD_TYPES = {"string": "text", "number": "number", "date": "date", "bool": "booleancheckbox"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +56,7 @@ class Property:
     Attributes:
         kind: of the object, as it stands in routes: `companies`.
         name: internal name.
-        type: what `setup` creates it as: string or bool.
+        type: what `setup` creates it as: string, number, date or bool.
         unique: it holds our key: every value stands at one object only.
     """
 
@@ -51,15 +72,20 @@ class Property:
     @property
     def definition(self) -> dict[str, Any]:
         """The body that creates it. A unique one can never become so later."""
-        body: dict[str, Any] = {"name": self.name, "label": self.label, "groupName": GROUP, "type": self.type}
+        body: dict[str, Any] = {
+            "name": self.name,
+            "label": self.label,
+            "groupName": GROUP,
+            "type": self.type,
+            "fieldType": _FIELD_TYPES[self.type],
+        }
         if self.type == "bool":
             options = [("true", "Yes"), ("false", "No")]
             body["options"] = [
                 {"label": label, "value": value, "hidden": False, "displayOrder": place}
                 for place, (value, label) in enumerate(options)
             ]
-            return body | {"fieldType": "booleancheckbox"}
-        return body | {"fieldType": "text"} | ({"hasUniqueValue": True} if self.unique else {})
+        return body | ({"hasUniqueValue": True} if self.unique else {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +102,13 @@ def key_of(kind: str, settings: Settings) -> str:
     flows = settings.flows
     if kind == COMPANIES:
         return flows.companies.customer_key
-    assert flows.contacts is not None  # noqa: S101  nothing asks for contacts that are not switched on
-    return flows.contacts.contact_key
+    if kind == CONTACTS and flows.contacts is not None:
+        return flows.contacts.contact_key
+    invoices = flows.invoices
+    key = invoices and {INVOICES: invoices.invoice_key, LINE_ITEMS: invoices.line_key, PAYMENTS: invoices.payment_key}
+    found = key and key.get(kind)
+    assert found  # noqa: S101  nothing asks for objects that are not switched on
+    return found
 
 
 def kinds(settings: Settings) -> Iterator[str]:
@@ -85,11 +116,20 @@ def kinds(settings: Settings) -> Iterator[str]:
     yield COMPANIES
     if settings.flows.contacts is not None:
         yield CONTACTS
+    if (invoices := settings.flows.invoices) is not None:
+        yield INVOICES
+        if invoices.line_key is not None:
+            yield LINE_ITEMS
+        if invoices.payments == "records":
+            yield PAYMENTS
 
 
 def needed(kind: str, settings: Settings) -> Iterator[Property]:
     """What the flows write to, our key first."""
     yield Property(kind, key_of(kind, settings), unique=True)
+    if kind not in (COMPANIES, CONTACTS):
+        yield from _needed_of_documents(kind, settings)
+        return
     block = settings.flows.companies if kind == COMPANIES else settings.flows.contacts
     if isinstance(block, CompaniesSettings):
         yield Property(kind, CUSTOMER_MARK, type="bool")
@@ -99,6 +139,13 @@ def needed(kind: str, settings: Settings) -> Iterator[Property]:
         yield Property(kind, EMAIL)
     for name in block.sources if block else ():
         yield Property(kind, name)
+
+
+def _needed_of_documents(kind: str, settings: Settings) -> Iterator[Property]:
+    if kind == INVOICES and settings.flows.invoices is not None:
+        yield from (Property(kind, name) for name in ("hs_currency", "hs_invoice_billable"))
+        yield from (Property(kind, name, type=type_) for name, type_ in INVOICE_TYPES.items())
+        yield from (Property(kind, name) for name in settings.flows.invoices.sources)
 
 
 def present(client: HubSpotClient, kind: str) -> dict[str, Present]:
@@ -138,5 +185,5 @@ def require(client: HubSpotClient, kind: str, names: Iterable[str] = ()) -> Mapp
 
 NOT_UNIQUE = (
     "HubSpot decides about that when a property is created, for ever. Name another property in connections.yaml "
-    "(`customer_key`, `contact_key`) that does not exist yet, then run `ml-connector setup`."
+    "(`customer_key`, `contact_key`, `invoice_key` and so on) that does not exist yet, then run `ml-connector setup`."
 )

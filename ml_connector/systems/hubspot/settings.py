@@ -8,29 +8,24 @@ from datetime import timedelta
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 
 from ml_connector.systems.hubspot.fields import COMPANY_FIELDS, CONTACT_FIELDS, Source, parse_source
+from ml_connector.systems.hubspot.invoice_settings import InvoicesSettings
 from ml_connector.systems.hubspot.routes import DATED, NUMBERED
+from ml_connector.systems.hubspot.setting_types import Block, Property, property_name
 
 CUSTOMER_MARK = "visma_is_customer"
 LIFECYCLE = "lifecyclestage"
 EMAIL = "email"
 
-_PROPERTY = re.compile(r"[a-z][a-z0-9_]{0,99}")
 _NAMESPACE = re.compile(r"[A-Za-z0-9_-]{1,48}")
 _DURATION = re.compile(r"(\d{1,5})([smh])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours"}
 
 
-def _property(name: str) -> str:
-    if not _PROPERTY.fullmatch(name):
-        raise ValueError("expected the internal name of a property: small letters, digits and underscores")
-    return name
-
-
 def _mapped_property(name: str) -> str:
-    if _property(name) in (EMAIL, LIFECYCLE, CUSTOMER_MARK):
+    if property_name(name) in (EMAIL, LIFECYCLE, CUSTOMER_MARK):
         raise ValueError(f"{name} is always written; another setting says where it comes from")
     return name
 
@@ -79,7 +74,6 @@ def _duration(value: Any) -> Any:
     return timedelta(**{_UNITS[match[2]]: int(match[1])})
 
 
-Property = Annotated[str, AfterValidator(_property)]
 MappedProperty = Annotated[str, AfterValidator(_mapped_property)]
 FieldSource = Annotated[str, AfterValidator(_source)]
 Path = Annotated[str, AfterValidator(_plain_source)]
@@ -87,11 +81,7 @@ Url = Annotated[str, AfterValidator(_url)]
 Merge = Literal["overwrite", "fill_empty", "never"]
 
 
-class _Block(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class _Mapping(_Block):
+class _Mapping(Block):
     """What the flows that write properties have in common."""
 
     fields: dict[MappedProperty, FieldSource | None] = Field(
@@ -161,14 +151,17 @@ class ContactsSettings(_Mapping):
         return self
 
 
-class FlowsSettings(_Block):
+class FlowsSettings(Block):
     """The flows of a HubSpot target."""
 
     companies: CompaniesSettings = Field(description="the settings of the flow companies; {} for the defaults")
     contacts: ContactsSettings | None = Field(None, description="contact persons, linked to their companies")
+    invoices: InvoicesSettings | None = Field(
+        None, description="invoices and credit notes, which HubSpot does not bill"
+    )
 
 
-class Settings(_Block):
+class Settings(Block):
     """One HubSpot account."""
 
     base_url: Url = Field("https://api.hubapi.com", description="scheme, host and port of the API")
@@ -190,7 +183,7 @@ class Settings(_Block):
     flows: FlowsSettings = Field(description="the flows to run")
 
 
-class Credentials(_Block):
+class Credentials(Block):
     """What the vault holds for a HubSpot account: the token of a private app or a service key, which act alike."""
 
     access_token: SecretStr
