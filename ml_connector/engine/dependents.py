@@ -17,7 +17,7 @@ from ml_connector.engine.records import Need, Outcome, Result
 from ml_connector.store.links import Links
 
 if TYPE_CHECKING:
-    from ml_connector.engine.plan import Planned, Send
+    from ml_connector.engine.plan import Planned, Send, Settle
 
 LOOK_AGAIN = timedelta(days=1)
 DELIVERED = frozenset({Outcome.CREATED, Outcome.UPDATED})
@@ -46,6 +46,11 @@ def note_lacking(connection: Connection, links: Links, flow: str, plans: Sequenc
             if not need.alias
         ],
     )
+
+
+def note_unchanged(connection: Connection, links: Links, flow: str, settled: Sequence[Settle]) -> None:
+    """Note the names of what is unchanged."""
+    links.call(connection, flow, {plan.key: plan.aliases for plan in settled if plan.aliases is not None})
 
 
 def note_delivered(

@@ -58,21 +58,21 @@ class Needs:
             wanted.setdefault((need.flow, need.alias, need.record), []).append(need)
         found: dict[Need, Any] = {}
         for (flow, by_alias, by_record), group in wanted.items():
-            identities = [need.identity for need in group]
-            if by_record:
-                held = self._links.of_records(flow, identities)
-            else:
-                held = self._called(flow, identities) if by_alias else self._links.held(flow, identities)
+            held = self._candidates(flow, [need.identity for need in group], by_alias, by_record)
             for need in group:
-                link = held.get(need.identity)
-                if link is not None and link.facts.get(need.fact) is not None:
-                    found[need] = link.facts[need.fact]
+                fitting = [link for link in held.get(need.identity, ()) if _fits(link, need)]
+                if fitting:
+                    found[need] = min(fitting, key=lambda link: natural(link.key)).facts[need.fact]
         return found
 
-    def _called(self, flow: str, aliases: Sequence[str]) -> dict[str, Link]:
-        """Of several objects with one name the one whose record comes first."""
-        called = self._links.called(flow, aliases)
-        return {name: min(links, key=lambda link: natural(link.key)) for name, links in called.items()}
+    def _candidates(
+        self, flow: str, identities: Sequence[str], by_alias: bool, by_record: bool
+    ) -> Mapping[str, Sequence[Link]]:
+        """Identity, other name or record -> the objects that have it; of several the one whose record comes first."""
+        if by_alias:
+            return self._links.called(flow, identities)
+        held = self._links.of_records(flow, identities) if by_record else self._links.held(flow, identities)
+        return {identity: [link] for identity, link in held.items()}
 
     def _told(self, needs: Iterable[Need]) -> dict[Need, Told]:
         """Need -> what became last of the record that brings it, for those that were attempted."""
@@ -85,6 +85,10 @@ class Needs:
             told = self._links.told(flow, [need.key for need in group if need.key is not None])
             found |= {need: told[need.key] for need in group if need.key in told}
         return found
+
+
+def _fits(link: Link, need: Need) -> bool:
+    return link.facts.get(need.fact) is not None and (need.unless is None or not link.facts.get(need.unless))
 
 
 def _resolved(wish: Desired, found: Mapping[Need, Any], absent: Sequence[Need], told: Mapping[Need, Told]) -> Resolved:

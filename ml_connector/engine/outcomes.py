@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from ml_connector.engine.claims import FIRM
-from ml_connector.engine.dependents import look_again, note_delivered, note_lacking
+from ml_connector.engine.dependents import look_again, note_delivered, note_lacking, note_unchanged
 from ml_connector.engine.plan import Planned, Send, Settle
 from ml_connector.engine.ports import Flow
 from ml_connector.engine.records import Change, Operation, Outcome, Result
@@ -63,6 +63,7 @@ class Recorder:
             self.book.forget(connection, over)
             self.book.intend(connection, [intent_of(plan, now) for plan in sending], self.run_id)
             note_lacking(connection, self.links, self.flow.name, [*settled, *sending])
+            note_unchanged(connection, self.links, self.flow.name, settled)
             self.ledger.audit(self.target).append(connection, entries)
 
     def record(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import Any
 
@@ -73,6 +73,7 @@ class Settle(Planned):
 
     Attributes:
         waits: it is tried again once an earlier write can no longer take effect.
+        aliases: see `Desired.aliases`.
     """
 
     outcome: Outcome
@@ -80,6 +81,7 @@ class Settle(Planned):
     kind: str | None = None
     reason: str | None = None
     waits: bool = False
+    aliases: Sequence[str] | None = None
 
 
 @dataclass(slots=True)
@@ -191,7 +193,8 @@ class _Plan:
         digest = digest_of(body)
         if self._is_confirmed(digest):
             if self.linked_to == desired.claim:
-                return self._settle(Outcome.UNCHANGED)
+                unchanged = self._settle(Outcome.UNCHANGED)
+                return unchanged if desired.aliases is None else replace(unchanged, aliases=desired.aliases)
             if self._is_known_absent(desired):
                 return self.skip(desired.rule)
         return self._send(

@@ -72,6 +72,7 @@ class Need(NamedTuple):
         record: only the record is known, not the identity that it wants; `identity` and `key` are both its key.
         optional: without it the record is sent all the same, and the body has nothing there. Where `key` says who
             brings it, that record has its chance first; delivered later, it makes the one that needs it due again.
+        unless: an object about which the target said this does not count.
     """
 
     flow: str
@@ -81,6 +82,7 @@ class Need(NamedTuple):
     alias: bool = False
     record: bool = False
     optional: bool = False
+    unless: str | None = None
 
 
 class Desired(NamedTuple):

@@ -49,7 +49,10 @@ def hubspot_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         yield opened
 
 
-@pytest.mark.parametrize("checkpoint", [name for name in CHECKPOINTS if name.startswith("deliver")])
+@pytest.mark.parametrize(
+    "checkpoint",
+    ["deliver: intents written", "deliver: answered#100", "deliver: outcomes recorded#2", "deliver: pass ended#3"],
+)
 def test_killed_at_a_checkpoint_with_hubspot(hubspot_site: Site, checkpoint: str) -> None:
     """Whichever of its three flows it is; the upsert by our key makes nothing twice."""
     hubspot_site.stir(changes=len(hubspot_site.ordinary()))

@@ -11,7 +11,7 @@ from ml_connector.systems.hubspot.associations import LinksWriter
 from ml_connector.systems.hubspot.check import check
 from ml_connector.systems.hubspot.client import HubSpotClient
 from ml_connector.systems.hubspot.document_flows import CREDIT_NOTES_FLOW, INVOICES_FLOW
-from ml_connector.systems.hubspot.flows import COMPANIES_FLOW, CONTACTS_FLOW, LINKS_FLOW
+from ml_connector.systems.hubspot.flows import COMPANIES_FLOW, CONTACTS_FLOW, LINKS_FLOW, SUPPLIERS_FLOW
 from ml_connector.systems.hubspot.invoice_writer import InvoicesWriter
 from ml_connector.systems.hubspot.properties import COMPANIES, CONTACTS
 from ml_connector.systems.hubspot.settings import Credentials, Settings
@@ -33,7 +33,9 @@ class HubSpotAccount:
         invoices = self.client.settings.flows.invoices
         if invoices is not None and flow in (INVOICES_FLOW, CREDIT_NOTES_FLOW):
             return InvoicesWriter(self.client, invoices)
-        return ObjectsWriter(self.client, {COMPANIES_FLOW: COMPANIES, CONTACTS_FLOW: CONTACTS}[flow])
+        if flow not in (COMPANIES_FLOW, SUPPLIERS_FLOW, CONTACTS_FLOW):
+            raise KeyError(flow)
+        return ObjectsWriter(self.client, flow)
 
     def check(self) -> Iterator[Finding]:
         return check(self.client)

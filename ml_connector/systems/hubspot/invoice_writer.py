@@ -17,7 +17,7 @@ from ml_connector.systems.hubspot.errors import NAME
 from ml_connector.systems.hubspot.group import Halted
 from ml_connector.systems.hubspot.invoice_group import InvoiceGroup, Ways
 from ml_connector.systems.hubspot.invoice_settings import InvoicesSettings
-from ml_connector.systems.hubspot.properties import INVOICES, LINE_ITEMS, OPTIONAL, PAYMENTS, present, require
+from ml_connector.systems.hubspot.properties import INVOICES, LINE_ITEMS, OPTIONAL, PAYMENTS, present, require_documents
 
 
 class InvoicesWriter:
@@ -67,12 +67,12 @@ class InvoicesWriter:
             settings = self._settings
             if self._client.settings.portal is not None:
                 account(self._client)
-            there = require(self._client, INVOICES)
+            there = require_documents(self._client, INVOICES)
             if settings.line_key is not None:
-                require(self._client, LINE_ITEMS)
+                require_documents(self._client, LINE_ITEMS)
             records = settings.payments == "records"
             if records:
-                require(self._client, PAYMENTS)
+                require_documents(self._client, PAYMENTS)
             writable = {name for name in OPTIONAL[INVOICES] if name in there and not there[name].read_only}
             payment_key = settings.payment_key if records else None
             self._ways = Ways(settings.invoice_key, settings.line_key, payment_key, writable, self._deals())

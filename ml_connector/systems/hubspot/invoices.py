@@ -22,7 +22,7 @@ from ml_connector.engine.records import Desired, Mapped, Need, Record, Reject, S
 from ml_connector.systems.hubspot.fields import as_text
 from ml_connector.systems.hubspot.invoice_lines import Amounts, Wrong, amounts_of, digits, lines_of
 from ml_connector.systems.hubspot.invoice_settings import InvoicesSettings
-from ml_connector.systems.hubspot.mapping import UNREADABLE, parsed
+from ml_connector.systems.hubspot.parties import UNREADABLE, parsed
 from ml_connector.systems.hubspot.payments import paid_date, payments_of, references, status_of
 from ml_connector.systems.visma.models import CustomerDocument
 from ml_connector.systems.visma.paths import read

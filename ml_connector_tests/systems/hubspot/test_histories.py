@@ -1,0 +1,156 @@
+"""Any history of changes, faults, people's work and partial runs ends where Visma says, with nothing twice."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from hypothesis import HealthCheck, given
+from hypothesis import settings as examples
+from hypothesis import strategies as st
+
+from ml_connector.engine.deliver import is_due
+from ml_connector.store.database import Database
+from ml_connector.store.landing import Landings
+from ml_connector.store.ledger import Ledger
+from ml_connector.store.vault import Vault, new_key, parse_key
+from ml_connector.systems.hubspot.account import connect
+from ml_connector_tests.systems.hubspot.support import (
+    QUICK,
+    TARGET,
+    HubSpot,
+    Sync,
+    contact,
+    customer,
+    serve_hubspot,
+    settings,
+)
+
+EXAMPLES = int(os.environ.get("ML_CONNECTOR_TEST_HISTORIES", "60")) // 4
+NUMBERS = ("10001", "10002", "10003")
+EMAILS = ("a@x.no", "b@x.no", "c@x.no", None)
+FLOWS = ("companies", "contacts", "contact_companies")
+
+change = st.tuples(
+    st.just("change"),
+    st.sampled_from(NUMBERS),
+    st.fixed_dictionaries(
+        {"email": st.sampled_from(EMAILS)},
+        optional={
+            "name": st.sampled_from(("A", "B", "")),
+            "status": st.sampled_from(("Active", "Inactive")),
+            "corporateId": st.sampled_from((None, "1")),
+        },
+    ),
+)
+fault = st.tuples(
+    st.just("fault"),
+    st.sampled_from(("server_error", "lost_answer", "expired_token", "torn_json", "reset")),
+    st.sampled_from(("companies/batch", "contacts/batch", "associate", "properties")),
+    st.integers(1, 4),
+)
+step = st.one_of(
+    change,
+    change,
+    st.tuples(st.just("person"), st.sampled_from(NUMBERS), st.integers(1, 3), st.sampled_from(EMAILS)),
+    st.tuples(st.just("sync"), st.lists(st.sampled_from(FLOWS), unique=True)),
+    fault,
+    st.tuples(st.just("delete"), st.sampled_from(("companies", "contacts"))),
+    st.tuples(st.just("make"), st.sampled_from(EMAILS[:3])),
+    st.tuples(st.just("replay"), st.sampled_from(NUMBERS)),
+    st.tuples(st.just("wait"), st.sampled_from((1, 30, 600))),
+)
+
+
+def play(sync: Sync, step: tuple[Any, ...]) -> None:
+    sync.visma.now += timedelta(seconds=1)
+    match step:
+        case ("change", number, fields):
+            sync.visma.put(customer(number, **fields))
+        case ("person", number, id_, email):
+            sync.visma.put(contact(id_, email, businessAccount=number, firstName=f"P{id_}"))
+        case ("sync", names):
+            sync.read()
+            sync.deliver(*sorted(names, key=FLOWS.index))
+            sync.hubspot.faults()
+        case ("fault", name, path, times):
+            sync.hubspot.faults({"fault": name, "path": path, "times": times})
+        case ("delete", kind):
+            for row in sync.hubspot.records(kind)[:1]:
+                sync.hubspot.delete(kind, row["id"])
+        case ("make", email):
+            if not [one for one in sync.hubspot.records("contacts") if one.get("email") == email]:
+                sync.hubspot.make("contacts", email=email)
+        case ("replay", number):
+            sync.deliver(only=[number])
+        case ("wait", minutes):
+            sync.visma.now += timedelta(minutes=minutes)
+
+
+def settle(sync: Sync) -> None:
+    """No more faults: everything is due and delivered, and everything is sent once more."""
+    sync.hubspot.faults()
+    sync.read(whole=True)
+    for _ in range(12):
+        sync.visma.now += timedelta(days=1, minutes=10)
+        sync.deliver()
+    sync.deliver(only=list(sync.visma.rows["visma.customers"]))
+    sync.deliver()
+    assert not any(is_due(flow, sync.ledger, TARGET, sync.visma.clock()) for flow in sync.flows.values())
+
+
+def verify(sync: Sync) -> None:
+    """What Visma has, HubSpot has: once, with these values, linked."""
+    companies, contacts = sync.hubspot.records("companies"), sync.hubspot.records("contacts")
+    for rows, key in ((companies, "visma_customer_id"), (contacts, "visma_contact_key"), (contacts, "email")):
+        keys = [row[key] for row in rows if row.get(key)]
+        assert len(keys) == len(set(keys)), key
+    by_key = {row.get("visma_customer_id"): row for row in companies}
+    by_email = {row.get("email"): row for row in contacts}
+    for row in sync.visma.rows["visma.customers"].values():
+        if row["status"] == "Inactive" or not row["name"]:
+            continue
+        company = by_key[f"nordic:{row['internalId']}"]
+        assert company["name"] == row["name"]
+        assert (company.get("visma_organization_number") or None) == row["corporateId"]
+        if email := row["mainContact"]["email"]:
+            assert sync.hubspot.linked(by_email[email]["id"], company["id"])
+
+
+@contextmanager
+def fresh(hubspot: HubSpot) -> Iterator[Sync]:
+    hubspot.start_over()
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        connect(settings(url=hubspot.url), hubspot.credentials, QUICK) as account,
+    ):
+        for step in account.setup():
+            step.apply()
+        database = Database.open(f"sqlite:///{folder}/ledger.db")
+        vault = Vault.open(database, parse_key(new_key()))
+        yield Sync(
+            Ledger(database, vault, Landings(Path(folder) / "landings", vault.landing_key), "nordic"), hubspot, account
+        )
+        database.close()
+
+
+def test_any_history_ends_where_visma_says() -> None:
+    """The closing equation holds after every delivery; the end is the same as if nothing had ever gone wrong."""
+    with serve_hubspot(search_lag_seconds=0.0) as hubspot:
+
+        @examples(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+        @given(st.lists(step, min_size=1, max_size=15))
+        def histories(steps: list[tuple[Any, ...]]) -> None:
+            with fresh(hubspot) as sync:
+                for one in steps:
+                    play(sync, one)
+                settle(sync)
+                verify(sync)
+                assert sync.ledger.audit(TARGET).verify().ok
+
+        histories()
