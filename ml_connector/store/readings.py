@@ -131,6 +131,15 @@ class Readings:
         with self._database.connect() as connection:
             return int(connection.execute(query).scalar_one())
 
+    def first_landed(self, entity: str, since: datetime) -> int | None:
+        """The seq of the first landing that was written at or after this moment; None: nothing has landed since."""
+        query = select(func.min(landing.c.id)).where(
+            landing.c.company == self._company, landing.c.entity == entity, landing.c.written_at >= since
+        )
+        with self._database.connect() as connection:
+            seq = connection.execute(query).scalar_one()
+        return None if seq is None else int(seq)
+
     def missing(self, entity: str, reading_id: int) -> tuple[int, int]:
         """After a full read: how many records it no longer found, and how many there were."""
         present = and_(self._of(entity), source_row.c.vanished_at.is_(None))

@@ -270,7 +270,7 @@ class Sync:
         return {flow.name: flow for flow in flows(self.account.client.settings, COMPANY)}
 
     def read(self, *, whole: bool = False) -> None:
-        for entity in (Entity(CONTACTS, "Contacts", secondary=True), Entity(CUSTOMERS, "Customers")):
+        for entity in (Entity(CUSTOMERS, "Customers"), Entity(CONTACTS, "Contacts", secondary=True)):
             poll(
                 self.visma,
                 entity,
