@@ -33,7 +33,6 @@ def run(selection: Selection = None, as_json: output.AsJson = False) -> None:
 
 
 def _company(connection: Connection, company: Company, only: str | None, now: datetime) -> dict[str, Any]:
-    from ml_connector.store import reports
 
     source = company.source
     chosen = [target for target in company.targets.values() if only in (None, target.name, source.system.name)]

@@ -94,7 +94,7 @@ class Company:
         return self.needed_by(*self.targets.values())
 
     def needed_by(self, *targets: Target) -> Sequence[Entity]:
-        """The source's entities that the flows of these targets deliver or look up, in the order in which they are read.
+        """The source's entities that the flows of these targets deliver or look up, in the order of reading.
 
         What belongs to other records comes last, see `engine/takeup.py`.
         """

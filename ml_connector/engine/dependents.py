@@ -35,12 +35,13 @@ def look_again(lacking: Sequence[Need], now: datetime) -> datetime | None:
 
 
 def note_lacking(connection: Connection, links: Links, flow: str, settled: Sequence[Settle]) -> None:
-    """Note what records wait for; a name that nobody bears yet wakes nobody."""
+    """Note what records wait for (a name that nobody bears yet wakes nobody), and the names of what is unchanged."""
     links.wait(
         connection,
         flow,
         [(plan.key, need.flow, need.identity) for plan in settled for need in plan.lacking if not need.alias],
     )
+    links.call(connection, flow, {plan.key: plan.aliases for plan in settled if plan.aliases is not None})
 
 
 def note_delivered(

@@ -61,18 +61,18 @@ class Needs:
             wanted.setdefault((need.flow, need.alias), []).append(need)
         found: dict[Need, Any] = {}
         for (flow, by_alias), group in wanted.items():
-            identities = [need.identity for need in group]
-            held = self._called(flow, identities) if by_alias else self._links.held(flow, identities)
+            held = self._candidates(flow, [need.identity for need in group], by_alias)
             for need in group:
-                link = held.get(need.identity)
-                if link is not None and link.facts.get(need.fact) is not None:
-                    found[need] = link.facts[need.fact]
+                fitting = [link for link in held.get(need.identity, ()) if _fits(link, need)]
+                if fitting:
+                    found[need] = min(fitting, key=lambda link: natural(link.key)).facts[need.fact]
         return found
 
-    def _called(self, flow: str, aliases: Sequence[str]) -> dict[str, Link]:
-        """Of several objects with one name the one whose record comes first."""
-        called = self._links.called(flow, aliases)
-        return {name: min(links, key=lambda link: natural(link.key)) for name, links in called.items()}
+    def _candidates(self, flow: str, identities: Sequence[str], by_alias: bool) -> Mapping[str, Sequence[Link]]:
+        """Identity, or another name -> the objects that have it. Of several the one whose record comes first counts."""
+        if by_alias:
+            return self._links.called(flow, identities)
+        return {identity: [link] for identity, link in self._links.held(flow, identities).items()}
 
     def _reasons(self, needs: Iterable[Need]) -> dict[Need, str]:
         """Need -> why it is not there."""
@@ -90,3 +90,7 @@ class Needs:
                     why += f" ({last.outcome}{f': {detail}' if detail else ''})"
                 reasons[need] = f"Waits for {need.key or need.identity} of {flow}, which {why}."
         return reasons
+
+
+def _fits(link: Link, need: Need) -> bool:
+    return link.facts.get(need.fact) is not None and (need.unless is None or not link.facts.get(need.unless))

@@ -70,6 +70,7 @@ class Need(NamedTuple):
         fact: what the target said about it, to be put into the body.
         alias: see `Desired.aliases`.
         optional: without it the record is sent all the same, and the body has nothing there.
+        unless: an object about which the target said this does not count.
     """
 
     flow: str
@@ -78,6 +79,7 @@ class Need(NamedTuple):
     fact: str = "id"
     alias: bool = False
     optional: bool = False
+    unless: str | None = None
 
 
 class Desired(NamedTuple):
@@ -143,8 +145,9 @@ class Change(NamedTuple):
 
     Attributes:
         key: the record's business key.
-        operation: CREATE (no link known), UPDATE (linked to `claim`), MOVE (linked to `target_id`, which differs from
-            `claim`, and nobody else claims the old one), WITHDRAW (take it off: the flow's withdrawal body).
+        operation: CREATE (no link known), UPDATE (linked to `claim`), MOVE (it stands under `target_id`, which differs
+            from `claim`, or else under one of `astray`, and nobody else claims these), WITHDRAW (take it off there and
+            under each of `astray`: the flow's withdrawal body).
         claim: the identity to write to.
         target_id: the identity it is linked to now, or None.
         body: what to send.
@@ -153,6 +156,7 @@ class Change(NamedTuple):
         facts: what the target last said about the object (a member's status).
         digest: 16 bytes over the body; saved only once the target confirmed.
         old_is_shared: with CREATE or UPDATE after a changed identity: another record still claims the old one.
+        astray: further identities under which writes without an answer may have put the object.
     """
 
     key: str
@@ -165,6 +169,7 @@ class Change(NamedTuple):
     facts: Mapping[str, Any]
     digest: bytes
     old_is_shared: bool = False
+    astray: tuple[str, ...] = ()
 
 
 class Result(NamedTuple):

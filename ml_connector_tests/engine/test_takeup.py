@@ -33,7 +33,7 @@ def test_nobody_is_created_while_the_contacts_were_never_read(sync: Sync) -> Non
 
 
 def test_a_new_customer_waits_while_the_contacts_cannot_be_read(sync: Sync) -> None:
-    """failures.md 40: in steady state the contacts' read breaks off, and a new customer whose contact says no is not created."""
+    """failures.md 40: the contacts' read breaks off, and a new customer whose contact says no is not created."""
     sync.world.put("1", email="a@x.no", name="A")
     sync.sync()
     sync.world.put("2", email="b@x.no", name="B")

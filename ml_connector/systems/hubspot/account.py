@@ -10,7 +10,7 @@ from ml_connector.http import Retries
 from ml_connector.systems.hubspot.associations import LinksWriter
 from ml_connector.systems.hubspot.check import check
 from ml_connector.systems.hubspot.client import HubSpotClient
-from ml_connector.systems.hubspot.flows import COMPANIES_FLOW, CONTACTS_FLOW, LINKS_FLOW
+from ml_connector.systems.hubspot.flows import COMPANIES_FLOW, CONTACTS_FLOW, LINKS_FLOW, SUPPLIERS_FLOW
 from ml_connector.systems.hubspot.properties import COMPANIES, CONTACTS
 from ml_connector.systems.hubspot.settings import Credentials, Settings
 from ml_connector.systems.hubspot.setup import setup
@@ -28,7 +28,9 @@ class HubSpotAccount:
         """The writer of a flow. Raises KeyError for one that this system does not have."""
         if flow == LINKS_FLOW:
             return LinksWriter(self.client, CONTACTS, COMPANIES, ("contact", "company"))
-        return ObjectsWriter(self.client, {COMPANIES_FLOW: COMPANIES, CONTACTS_FLOW: CONTACTS}[flow])
+        if flow not in (COMPANIES_FLOW, SUPPLIERS_FLOW, CONTACTS_FLOW):
+            raise KeyError(flow)
+        return ObjectsWriter(self.client, flow)
 
     def check(self) -> Iterator[Finding]:
         return check(self.client)

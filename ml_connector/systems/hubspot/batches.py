@@ -144,11 +144,15 @@ def read(
 
 
 def records_of(results: Sequence[Any]) -> Iterator[Mapping[str, Any]]:
-    """The results that are records: an id as text, and properties."""
+    """The results that are records: an id as text, and properties, never none at all."""
     for one in results:
         if isinstance(one, Mapping) and isinstance(one.get("id"), str | int):
-            properties = one.get("properties")
-            yield {**one, "id": str(one["id"]), "properties": properties if isinstance(properties, Mapping) else {}}
+            id_, properties = str(one["id"]), one.get("properties")
+            yield {
+                **one,
+                "id": id_,
+                "properties": {"hs_object_id": id_, **(properties if isinstance(properties, Mapping) else {})},
+            }
 
 
 def grouped(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:

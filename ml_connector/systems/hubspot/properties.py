@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ml_connector.http import stop, stopping
 from ml_connector.systems.hubspot.client import HubSpotClient
 from ml_connector.systems.hubspot.errors import NAME, SETUP
-from ml_connector.systems.hubspot.settings import CUSTOMER_MARK, EMAIL, LIFECYCLE, CompaniesSettings, Settings
+from ml_connector.systems.hubspot.settings import (
+    CUSTOMER_MARK,
+    EMAIL,
+    LIFECYCLE,
+    SUPPLIER_MARK,
+    CompaniesSettings,
+    ContactsSettings,
+    Settings,
+    SuppliersSettings,
+)
 
 COMPANIES = "companies"
 CONTACTS = "contacts"
@@ -19,10 +28,15 @@ GROUP, GROUP_LABEL = "visma_net", "Visma.net"
 LABELS: Mapping[str, str] = {
     "visma_customer_id": "Visma.net customer id",
     "visma_contact_key": "Visma.net contact key",
+    "visma_supplier_id": "Visma.net supplier id",
     CUSTOMER_MARK: "Visma.net customer",
+    SUPPLIER_MARK: "Visma.net supplier",
     "visma_customer_number": "Visma.net customer number",
     "visma_customer_class": "Visma.net customer class",
     "visma_customer_status": "Visma.net customer status",
+    "visma_supplier_number": "Visma.net supplier number",
+    "visma_supplier_class": "Visma.net supplier class",
+    "visma_supplier_status": "Visma.net supplier status",
     "visma_organization_number": "Organization number",
     "visma_vat_number": "VAT number",
 }
@@ -71,34 +85,52 @@ class Present:
     read_only: bool
 
 
-def key_of(kind: str, settings: Settings) -> str:
-    """The unique property that holds our key."""
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What one flow writes.
+
+    Attributes:
+        kind: of the object.
+        block: the flow's settings.
+        marks: properties that are always written, besides our key and what is mapped.
+    """
+
+    kind: str
+    block: CompaniesSettings | SuppliersSettings | ContactsSettings
+    marks: Sequence[Property]
+
+    @property
+    def needed(self) -> Iterator[Property]:
+        """Everything that it writes to, our key first."""
+        yield Property(self.kind, self.block.key, unique=True)
+        yield from self.marks
+        for name in self.block.sources:
+            yield Property(self.kind, name)
+
+
+def written(settings: Settings) -> dict[str, Written]:
+    """Flow -> what it writes, for the flows that are switched on and write properties."""
     flows = settings.flows
-    if kind == COMPANIES:
-        return flows.companies.customer_key
-    assert flows.contacts is not None  # noqa: S101  nothing asks for contacts that are not switched on
-    return flows.contacts.contact_key
+    marks = [Property(COMPANIES, CUSTOMER_MARK, type="bool")]
+    if flows.companies.lifecycle_stage is not None:
+        marks.append(Property(COMPANIES, LIFECYCLE))
+    found = {"companies": Written(COMPANIES, flows.companies, marks)}
+    if flows.suppliers is not None:
+        found["suppliers"] = Written(COMPANIES, flows.suppliers, [Property(COMPANIES, SUPPLIER_MARK, type="bool")])
+    if flows.contacts is not None:
+        found["contacts"] = Written(CONTACTS, flows.contacts, [Property(CONTACTS, EMAIL)])
+    return found
 
 
-def kinds(settings: Settings) -> Iterator[str]:
+def kinds(settings: Settings) -> Iterable[str]:
     """The objects that the flows write."""
-    yield COMPANIES
-    if settings.flows.contacts is not None:
-        yield CONTACTS
+    return dict.fromkeys(one.kind for one in written(settings).values())
 
 
-def needed(kind: str, settings: Settings) -> Iterator[Property]:
-    """What the flows write to, our key first."""
-    yield Property(kind, key_of(kind, settings), unique=True)
-    block = settings.flows.companies if kind == COMPANIES else settings.flows.contacts
-    if isinstance(block, CompaniesSettings):
-        yield Property(kind, CUSTOMER_MARK, type="bool")
-        if block.lifecycle_stage is not None:
-            yield Property(kind, LIFECYCLE)
-    else:
-        yield Property(kind, EMAIL)
-    for name in block.sources if block else ():
-        yield Property(kind, name)
+def needed(kind: str, settings: Settings) -> Iterable[Property]:
+    """What all flows that write this kind of object write to."""
+    everything = (one for flow in written(settings).values() if flow.kind == kind for one in flow.needed)
+    return {one.name: one for one in everything}.values()
 
 
 def present(client: HubSpotClient, kind: str) -> dict[str, Present]:
@@ -117,10 +149,15 @@ def present(client: HubSpotClient, kind: str) -> dict[str, Present]:
     }
 
 
-def require(client: HubSpotClient, kind: str, names: Iterable[str] = ()) -> Mapping[str, Present]:
-    """Before anything is sent: stop where a property is missing, cannot be written, or our key is not unique."""
+def require(client: HubSpotClient, flow: str, names: Iterable[str] = ()) -> Mapping[str, Present]:
+    """Before anything is sent: stop where a property is missing, cannot be written, or our key is not unique.
+
+    `names` are properties that must be there and are not written to.
+    """
+    write = written(client.settings)[flow]
+    kind = write.kind
     there = present(client, kind)
-    for one in needed(kind, client.settings):
+    for one in write.needed:
         found = there.get(one.name)
         if found is None:
             raise stop(NAME, "setup", f"the property {one.name} of {kind} does not exist", SETUP)
@@ -138,5 +175,5 @@ def require(client: HubSpotClient, kind: str, names: Iterable[str] = ()) -> Mapp
 
 NOT_UNIQUE = (
     "HubSpot decides about that when a property is created, for ever. Name another property in connections.yaml "
-    "(`customer_key`, `contact_key`) that does not exist yet, then run `ml-connector setup`."
+    "(`customer_key`, `supplier_key`, `contact_key`) that does not exist yet, then run `ml-connector setup`."
 )
