@@ -11,7 +11,7 @@ from ml_connector.config import Company
 from ml_connector.defs import describe
 from ml_connector.defs.failures import failing
 from ml_connector.defs.memory import quiet_collector
-from ml_connector.defs.names import op_name, source_key
+from ml_connector.defs.names import PRIORITY_TAG, op_name, source_key
 from ml_connector.defs.site import Site, busy, mark, now
 from ml_connector.defs.windows import partitions
 from ml_connector.engine.poll import PollReport, poll
@@ -45,6 +45,8 @@ def source_asset(site: Site, company: Company, entity: Entity) -> dg.AssetsDefin
         output_required=False,
         required_resource_keys={op_name(source)},
         pool=source.id,
+        # What belongs to records is read after them: a record is taken up once its contacts were read after it landed.
+        op_tags={PRIORITY_TAG: "0" if entity.secondary else "1"},
         description=describe.entity(company, entity),
         group_name=company.name,
         kinds={source.system.name, "parquet"},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Set
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import takewhile
@@ -15,8 +15,10 @@ from ml_connector.defs.names import target_key
 from ml_connector.defs.windows import partitions
 from ml_connector.engine.deliver import is_due, open_book
 from ml_connector.engine.ports import Flow
+from ml_connector.engine.takeup import take_up
 from ml_connector.home import OpenHome
 from ml_connector.store.checks import rejected_windows
+from ml_connector.store.ledger import Ledger
 
 FAILED: Final = "FAILED"  # as Dagster calls it; the type has no public name
 MOST_MISSING: Final = 200
@@ -68,7 +70,8 @@ def to_deliver(home: OpenHome, instance: dg.DagsterInstance, company: Company, t
         statuses = _statuses(instance, company, target, flow)
         due = due or is_due(flow, ledger, target.name, now)
         red = {window for window, status in statuses.items() if status == FAILED}
-        failed |= red - rejected(home, company, target, flow) if red else red
+        if red:
+            failed |= red - rejected(home, company, target, flow) - _held(ledger, company, target, flow, red, now)
         windows |= failed | outstanding(home, company, target, flow, now)
         windows |= _missing_before(min(windows), statuses)
     return Work(due, failed, Span(min(windows), open_window))
@@ -81,6 +84,15 @@ def outstanding(home: OpenHome, company: Company, target: Target, flow: Flow, no
     up_to = book.newest([flow.entity, *flow.secondary])
     taken_up_to = 0 if state is None or state.fingerprint != flow.fingerprint else state.taken_up_to
     return _windows(company, book.outstanding(taken_up_to, up_to), now)
+
+
+def _held(ledger: Ledger, company: Company, target: Target, flow: Flow, windows: Set[str], now: datetime) -> Set[str]:
+    """Those of these windows that no run turns green before a read that their records wait for."""
+    book = open_book(flow, ledger, target.name)
+    limits = take_up(flow, ledger, book)
+    if limits.refusal is not None:
+        return windows
+    return _windows(company, book.outstanding(limits.up_to, limits.newest), now) if limits.holds_back else set()
 
 
 def rejected(home: OpenHome, company: Company, target: Target, flow: Flow) -> set[str]:

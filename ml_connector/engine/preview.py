@@ -15,6 +15,7 @@ from ml_connector.engine.needs import Needs
 from ml_connector.engine.plan import Planner, Send, Settle, assemble
 from ml_connector.engine.ports import Clock, Flow, Source
 from ml_connector.engine.records import Operation, Outcome, Record
+from ml_connector.engine.takeup import take_up
 from ml_connector.store.deliveries import Deliveries, Version
 from ml_connector.store.ledger import Ledger
 
@@ -81,17 +82,22 @@ def preview(
         source: read from it when nothing has landed yet; None: then there is nothing to show.
         only: exactly these records, sent or not.
         limit: how many records to describe.
+
+    Raises:
+        NotReadProblem: a delivery would be refused, because what belongs to the records was never read.
     """
     book = open_book(flow, ledger, target)
     in_doubt = {intent.key: intent for intent in book.intents()}
     planner = Planner(flow, ledger, book, in_doubt, needs=Needs(ledger.links(target)))
-    up_to = book.newest([flow.entity])
-    live = up_to == 0 and source is not None
+    limits = take_up(flow, ledger, book)
+    live = book.newest([flow.entity]) == 0 and source is not None
     found = Preview(live=live)
     if live and source is not None:
         plans: Iterable[Send | Settle] = _live(flow, planner, source, only)
+    elif limits.refusal is not None:
+        raise limits.refusal
     else:
-        plans = chain.from_iterable(planner.plan(versions) for versions in _work(flow, book, up_to, clock, only))
+        plans = chain.from_iterable(planner.plan(versions) for versions in _work(flow, book, limits.up_to, clock, only))
     for plan in plans:
         found.add(_expected(plan, ledger, target, flow), len(only) if only else limit)
     return found
@@ -101,11 +107,11 @@ def _work(
     flow: Flow, book: Deliveries, up_to: int, clock: Clock, only: Sequence[str] | None
 ) -> Iterator[list[Version]]:
     if only is not None:
-        return book.named(only)
+        return book.named(only, up_to)
     state = book.state()
     again = state is None or state.fingerprint != flow.fingerprint
     if again or state is None:
-        return book.everything()
+        return book.everything(up_to)
     return chain(book.due(clock()), book.fresh(state.taken_up_to, up_to), book.touched(state.taken_up_to, up_to))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import datetime
 from typing import Any
 
@@ -80,6 +81,26 @@ def test_a_target_that_is_down_ends_with_3_and_the_next_sync_does_the_rest(cli: 
     assert flow_of(again.json)["read"] == CUSTOMERS
 
 
+def test_nobody_becomes_a_member_before_the_contacts_were_read(cli: Cli, ready: Home, world: World) -> None:
+    """failures.md 40: whoever is flagged "no mass mail" stands there. It ends with 3 and heals by itself."""
+    world.faults("visma", {"fault": "server_error", "path": "/v1/contact"})
+    ran = cli("sync", "nordic", "--json")
+    assert ran.code == 3
+    assert world.members() == []
+    assert "visma.contacts was never read" in ran.json["runs"][1]["problem"]["what"]
+    assert ran.json["runs"][1]["problem"]["action"]
+    (company,) = cli("status", "--json").json
+    read = {entity["entity"]: entity["covered_until"] for entity in company["source"]["entities"]}
+    assert read["visma.contacts"] is None
+    assert read["visma.customers"] is not None
+    assert company["targets"][0]["flows"][0]["waiting"] == CUSTOMERS
+    assert re.search(r"visma\.contacts +never", cli("status").out)
+
+    world.no_faults()
+    assert flow_of(cli("sync", "nordic", "--json").json)["read"] == CUSTOMERS
+    assert any(member["merge_fields"]["FNAME"] for member in world.members())
+
+
 def test_what_is_rejected_ends_with_1_and_is_listed_with_its_reason(
     cli: Cli, synced: Home, with_a_problem: str
 ) -> None:
@@ -122,8 +143,8 @@ def test_before_anything_ran_the_status_says_so(cli: Cli, ready: Home) -> None:
     """A new home is no error."""
     ran = cli("status")
     assert ran.code == 0
-    assert "nothing yet" in ran.out
-    assert "never" in ran.out
+    assert re.search(r"visma\.customers +never", ran.out)
+    assert re.search(r"visma\.contacts +never", ran.out)
 
 
 def test_one_record_shows_its_source_every_flow_and_every_attempt(
@@ -159,7 +180,7 @@ def test_a_preview_before_the_first_sync_reads_live_and_writes_nothing(cli: Cli,
     assert flow["live"] is True
     assert flow["counts"] == {"create": CUSTOMERS}
     assert world.calls("mailchimp") == []
-    assert cli("status", "--json").json[0]["source"]["entities"] == []
+    assert {one["covered_until"] for one in cli("status", "--json").json[0]["source"]["entities"]} == {None}
 
 
 def test_a_preview_shows_each_field_before_and_after(cli: Cli, synced: Home, world: World) -> None:

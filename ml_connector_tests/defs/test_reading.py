@@ -37,6 +37,17 @@ def test_a_poll_lands_what_the_source_gives(place: Place, instance: dg.DagsterIn
     assert list(materializations(instance, CLASSES)) == [None]
 
 
+def test_what_belongs_to_records_is_read_after_them(place: Place, instance: dg.DagsterInstance) -> None:
+    """Customers before contacts: so one poll is enough for a customer and the contacts that may say no."""
+    place.poll(instance)
+    with place.home.open() as home:
+        readings = home.ledger("nordic").readings
+        customers, contacts = (readings.coverage(f"visma.{name}").until for name in ("customers", "contacts"))
+    assert customers is not None
+    assert contacts is not None
+    assert customers < contacts
+
+
 def test_the_next_poll_asks_from_the_covered_moment_on(place: Place, instance: dg.DagsterInstance) -> None:
     """Only what changed comes again, and nothing but new versions lands."""
     place.poll(instance)

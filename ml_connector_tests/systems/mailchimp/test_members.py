@@ -66,7 +66,7 @@ class Nordic:
         """Read what changed and deliver it."""
         self.runs += 1
         run_id = f"run-{self.runs}"
-        for entity in (CLASSES, CONTACTS, CUSTOMERS):
+        for entity in (CUSTOMERS, CONTACTS, CLASSES):
             poll(self, entity, self.ledger, run_id=run_id, clock=self.clock, overlap=timedelta(minutes=5))
         return deliver(
             MembersFlow(settings(audience=audience)),
