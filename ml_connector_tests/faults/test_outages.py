@@ -1,142 +1,43 @@
-"""Outages of both sides through the whole path: what happens meanwhile, and that the next sync repairs it."""
+"""Outages of Visma and Mailchimp through the whole path: what happens meanwhile, and that the next sync repairs it."""
 
 from __future__ import annotations
 
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-import dagster as dg
-import httpx
 import pytest
-import yaml
-from sqlalchemy import update
 
-from ml_connector.cli.simulators import Simulator
-from ml_connector.defs.work import to_deliver
-from ml_connector.store import reports
-from ml_connector.store.tables import intent, record_state
-from ml_connector_tests.faults.site import COMPANY, Site, open_site
+from ml_connector_tests.faults.outages import (
+    FEW,
+    all_is_well,
+    calls,
+    email_of,
+    failed_windows,
+    forget_calls,
+    open_loaded_site,
+    problems,
+    stir,
+    trouble,
+    wait_out,
+)
+from ml_connector_tests.faults.site import STOPPED, Site
 
-CUSTOMERS = 200
-COMPARED = 100  # of them are ordinary ones, at least
-FEW, MANY = 8, 60  # changes that travel in calls of their own, and in a batch
-BATCH_ABOVE = 50
-SETTLE = timedelta(seconds=60)
+MANY = 60  # changes that travel in a batch
 LATE = 20.0  # seconds after which an unanswered call is carried out: longer than two syncs take
-STOPPED = 1
 CONTACTS, PAGE = "/v1/contact$", "/v1/customer$"
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A site that was synchronised once; three members have said no since, and go on changing at Visma."""
-    with open_site(tmp_path_factory.mktemp("site"), CUSTOMERS) as opened:
-        configure(opened)
-        assert opened.sync() == 0
-        left = opened.mailchimp.control("unsubscribe-some", {"count": 3})["members"]
-        opened.said_no |= {one["email_address"].lower() for one in left}
+    with open_loaded_site(tmp_path_factory.mktemp("site"), "mailchimp") as opened:
         yield opened
 
 
-def configure(site: Site) -> None:
-    """Small pages, short pauses, few changes to a batch, and a settle time that a test can wait for."""
-    document = yaml.safe_load(site.home.config_path.read_text())
-    company = document["companies"][COMPANY]
-    company["visma"] |= {"page_size": 50, "retries": {"first_pause": 0.01, "jitter": 0}}
-    company["targets"]["mailchimp"] |= {"settle": f"{SETTLE.seconds}s", "batch_above": BATCH_ABOVE}
-    site.home.config_path.write_text(yaml.safe_dump(document))
-
-
-@contextmanager
-def trouble(simulator: Simulator, *rules: dict[str, Any]) -> Iterator[None]:
-    """Faults that are in force within the block; each of them has to strike."""
-    simulator.control("faults", list(rules))
-    yield
-    struck = simulator.control("faults")["rules"]
-    simulator.control("faults", [])
-    assert all(rule["fired"] for rule in struck), struck
-
-
-def stir(site: Site, changes: int = FEW) -> list[str]:
-    """Rename ordinary customers and everybody who said no; returns their numbers, so many ordinary ones first."""
-    chosen: list[str] = site.dice.sample(site.ordinary(), changes)
-    left = [row["number"] for row in site.customers() if email_of(row) in site.said_no]
-    renamed = list(dict.fromkeys([*chosen, *left]))
-    for number in renamed:
-        site.change(number, name=f"Ny {site.dice.randrange(10**9)} Æ")
-    return renamed
-
-
-def email_of(row: dict[str, Any]) -> str:
-    return str((row.get("mainContact") or {}).get("email") or "").strip().lower()
-
-
-def problems(site: Site) -> dict[str, dict[str, Any]]:
-    """What `ml-connector problems` lists, by record; addresses that were refused before any fault are left out."""
-    with site.home.open() as home, home.database.connect() as connection:
-        found = reports.problems(connection, COMPANY, "mailchimp")
-    awkward = {number for numbers in site.visma.control("state")["awkward"].values() for number in numbers}
-    return {problem["key"]: problem for problem in found if problem["key"] not in awkward}
-
-
-def failed_windows(site: Site) -> set[str]:
-    """The windows that Dagster shows as failed at the target."""
-    with site.home.open() as home, dg.DagsterInstance.from_config(str(site.home.dagster_home)) as instance:
-        company = home.config.company(COMPANY)
-        return set(to_deliver(home, instance, company, company.targets["mailchimp"], datetime.now(UTC)).failed)
-
-
-def wait_out(site: Site) -> None:
-    """The settle time and every pause before a further try have passed."""
-    passed = datetime.now(UTC) - SETTLE
-    with site.home.open() as home, home.database.begin() as connection:
-        connection.execute(update(record_state).where(record_state.c.due_at.is_not(None)).values(due_at=passed))
-        connection.execute(update(intent).values(started_at=passed))
-
-
-def forget_calls(site: Site) -> None:
-    for one in (site.visma, site.mailchimp):
-        httpx.delete(f"{one.url}/_simulator/calls", trust_env=False).raise_for_status()
-
-
-def calls(simulator: Simulator, *methods: str) -> list[dict[str, Any]]:
-    return [call for call in simulator.control("calls")["log"] if call["method"] in methods]
-
-
-def all_is_well(site: Site, *, after_a_sync: bool = True) -> None:
-    """One more sync repairs what is left, or nothing is left to be repaired; both sides agree."""
-    if after_a_sync:
-        assert site.sync() == 0
-    assert not problems(site)
-    assert not failed_windows(site)
-    assert site.verify() >= COMPARED
-
-
-# --- Mailchimp is down -----------------------------------------------------------------------------------------------
-
-
-def test_mailchimp_goes_down_in_the_middle_of_a_delivery(site: Site) -> None:
-    """failures.md 16: its windows are red and records are named; later only what is missing is sent, nothing twice."""
-    changed = stir(site, 30)
-    forget_calls(site)
-    with trouble(site.mailchimp, {"fault": "server_error", "path": "/members/", "after": 10}):
-        assert site.sync() == STOPPED
-    assert failed_windows(site)
-    named = problems(site)
-    assert named
-    assert set(named) <= {row["number"] for row in site.customers()}
-    assert {(problem["outcome"], problem["class"]) for problem in named.values()} == {("failed", "outage")}
-    assert all("status 500" in problem["reason"] for problem in named.values())
-
-    wait_out(site)
-    all_is_well(site)
-    succeeded = Counter(call["path"] for call in calls(site.mailchimp, "PUT") if call["status"] == 200)
-    assert len(succeeded) >= len(changed)
-    assert set(succeeded.values()) == {1}
+# --- Mailchimp does not answer ---------------------------------------------------------------------------------------
 
 
 def test_a_batch_whose_results_cannot_be_fetched_is_not_handed_over_again(site: Site) -> None:
@@ -250,18 +151,6 @@ def test_retry_after_is_obeyed(site: Site) -> None:
 
 
 # --- answers that never came -----------------------------------------------------------------------------------------
-
-
-def test_a_lost_answer_of_a_single_write_leaves_the_newest_version(site: Site) -> None:
-    """failures.md 35, for states: the write happened and nobody said so; the customer changes, and changes again."""
-    changed = stir(site)
-    with trouble(site.mailchimp, {"fault": "lost_answer", "method": "PUT", "times": 3}):
-        assert site.sync() == 0
-    for number in changed:
-        site.change(number, name=f"Nyere {number}")
-    assert site.sync() == 0
-    wait_out(site)
-    all_is_well(site)
 
 
 def test_a_write_that_commits_late_never_ends_on_top_of_a_newer_one(site: Site) -> None:

@@ -25,13 +25,9 @@ from sqlalchemy import text
 
 from ml_connector.defs.names import deliver_job, range_tags
 from ml_connector.store.vault import parse_key
-from ml_connector_tests.faults.site import COMPANY, Site, open_site
+from ml_connector_tests.faults.site import COMPANY, STOPPED, Site, open_site
 
-CUSTOMERS = 200
-TARGET = f"{COMPANY}/mailchimp"
 CLIENT_SECRET = "kQ7-client-secret-zW3vTn8p"
-API_KEY = "c0ffee5ec2e7f00dbadc0de5ca1ab1e9-us19"
-ACCESS_TOKEN = "mc-oauth-token-Yb5hR2xLq9"
 REFUSED_SECRET = "kQ7-other-secret-Jd6sMf1c"
 KEY_FILES = {"vault.key", "vault.key.new"}
 HEADER = re.compile(rb"(?i)\b(?:basic|bearer) +[a-z0-9._~+/-]{16,}")
@@ -40,6 +36,59 @@ BEFORE_AT = re.compile(rb"[^\s@\"'<>,;:()\\]+\Z")
 BEHIND_AT = re.compile(rb"[^\s@\"'<>,;:()\\]+")
 SQLITE = b"SQLite format 3"
 TRAP = "CREATE TRIGGER trap BEFORE INSERT ON {table} BEGIN SELECT RAISE(ABORT, 'disk I/O error'); END"
+
+
+@dataclass(frozen=True)
+class Side:
+    """A target, and how its account is opened, refuses us in the middle of a delivery, and is opened otherwise.
+
+    Attributes:
+        customers: how many Visma has.
+        credentials: what the vault holds at first, and what it holds later.
+        settings: what the simulator accepts, at first and later; afterwards it accepts neither.
+        named: the secrets among the credentials, by their names in a finding.
+        refused: the fault that stops a delivery halfway.
+        shown: stands in what was sent, where that is shown.
+        block: settings of the target that make more calls of less records.
+    """
+
+    name: str
+    customers: int
+    credentials: tuple[Mapping[str, str], Mapping[str, str]]
+    settings: tuple[Mapping[str, str], Mapping[str, str]]
+    named: Mapping[str, str]
+    refused: Mapping[str, Any]
+    shown: bytes
+    block: str = ""
+
+    @property
+    def target(self) -> str:
+        return f"{COMPANY}/{self.name}"
+
+
+API_KEY = "c0ffee5ec2e7f00dbadc0de5ca1ab1e9-us19"
+OAUTH_TOKEN = "mc-oauth-token-Yb5hR2xLq9"
+APP_TOKEN = "pat-eu1-5ec2e7f0-0dba-4c0d-a5ca-1ab1e9d0c0de"
+SERVICE_KEY = "pat-eu1-b1e55ed0-face-4ab5-9bad-f00d5ca1ab1e"
+MAILCHIMP = Side(
+    name="mailchimp",
+    customers=200,
+    credentials=({"api_key": API_KEY}, {"access_token": OAUTH_TOKEN}),
+    settings=({"api_key": API_KEY, "access_token": OAUTH_TOKEN}, {}),
+    named={"the API key": API_KEY, "the OAuth token": OAUTH_TOKEN},
+    refused={"path": "/members/|/batches", "after": 5},
+    shown=b"email_address",
+    block="        batch_above: 2001\n",
+)
+HUBSPOT = Side(
+    name="hubspot",
+    customers=100,
+    credentials=({"access_token": APP_TOKEN}, {"access_token": SERVICE_KEY}),
+    settings=({"access_token": APP_TOKEN}, {"access_token": SERVICE_KEY}),
+    named={"the app's token": APP_TOKEN, "the service key": SERVICE_KEY},
+    refused={"path": "/batch/upsert", "after": 1},
+    shown=b"lifecyclestage",
+)
 
 
 @dataclass
@@ -55,6 +104,7 @@ class Watched:
     """
 
     site: Site
+    side: Side
     folder: Path
     printed: dict[str, bytes] = field(default_factory=dict)
     seen: set[bytes] = field(default_factory=set)
@@ -176,16 +226,17 @@ def forms(secret: bytes) -> set[bytes]:
     return found
 
 
-@pytest.fixture(scope="module")
-def aftermath(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aftermath]:
+@pytest.fixture(scope="module", params=[MAILCHIMP, HUBSPOT], ids=lambda side: side.name)
+def aftermath(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aftermath]:
     """A site after syncs that worked, were stopped by either side, and broke down; all with secrets of their own."""
-    with open_site(tmp_path_factory.mktemp("site"), CUSTOMERS) as site:
-        watched = Watched(site, tmp_path_factory.mktemp("outside"))
+    side: Side = request.param
+    with open_site(tmp_path_factory.mktemp("site"), side.customers, targets=(side.name,)) as site:
+        watched = Watched(site, side, tmp_path_factory.mktemp("outside"))
         keys = [site.home.key_file.read_text().strip()]
         with_own_credentials(watched)
-        addresses, names = people_of(site)
+        addresses, names = people_of(watched)
         assert watched.run("check", COMPANY) == 0
-        stopped_by_mailchimp(watched)
+        stopped_by_the_target(watched)
         stopped_by_visma(watched)
         broken_down(watched)
         looked_at(watched)
@@ -200,8 +251,7 @@ def aftermath(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aftermath]:
             secrets={
                 "the client secret": forms(CLIENT_SECRET.encode()),
                 "a refused client secret": forms(REFUSED_SECRET.encode()),
-                "the API key": forms(API_KEY.encode()),
-                "the OAuth token": forms(ACCESS_TOKEN.encode()),
+                **{name: forms(secret.encode()) for name, secret in side.named.items()},
                 "an access token": {token_start(site)},
                 "a vault key": {form for key in keys for form in forms(key.encode()) | forms(parse_key(key))},
                 "the landing key": forms(landing_key),
@@ -213,36 +263,36 @@ def aftermath(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aftermath]:
 
 def with_own_credentials(watched: Watched) -> None:
     """The accounts' secrets are changed, and entered on standard input."""
-    site = watched.site
+    site, side = watched.site, watched.side
     settings = site.visma.control("settings", {"client_secret": CLIENT_SECRET})
-    site.mailchimp.control("settings", {"api_key": API_KEY, "access_token": ACCESS_TOKEN})
+    site.account.control("settings", side.settings[0])
     visma = {name: settings[name] for name in ("client_id", "client_secret", "tenant_id")}
     assert watched.run("credentials", "set", f"{COMPANY}/visma", stdin=visma) == 0
-    assert watched.run("credentials", "set", TARGET, stdin={"api_key": API_KEY}) == 0
+    assert watched.run("credentials", "set", side.target, stdin=side.credentials[0]) == 0
 
 
-def stopped_by_mailchimp(watched: Watched) -> None:
+def stopped_by_the_target(watched: Watched) -> None:
     """The first sync is refused halfway, and so is a run of Dagster's own, with its log on the console."""
-    site = watched.site
-    site.mailchimp.control("faults", [{"fault": "expired_token", "path": "/members/|/batches", "after": 5}])
-    with_single_calls(site)
-    assert watched.run("sync", COMPANY, "--json") == 3
+    site, side = watched.site, watched.side
+    site.account.control("faults", [{"fault": "expired_token", **side.refused}])
+    with_more_calls(watched)
+    assert watched.run("sync", COMPANY, "--json") == STOPPED
     config = site.home.config()
-    target = config.target(TARGET)
+    target = config.target(side.target)
     moment = datetime.now(UTC)
     window = config.company(COMPANY).windows.key(moment, moment)
     job = ["-m", "ml_connector.definitions", "-j", deliver_job(target)]
     tags = json.dumps(dict(range_tags(window, window)))
     assert watched.run("job", "execute", *job, "--tags", tags, module="dagster") != 0
-    site.mailchimp.control("faults", [])
+    site.account.control("faults", [])
     assert watched.sync() == 0
 
 
-def with_single_calls(site: Site) -> None:
-    """Every change is a call of its own, so that addresses are under way one by one."""
-    path = site.home.config_path
-    line = "        system: mailchimp\n"
-    path.write_text(path.read_text().replace(line, f"{line}        batch_above: 2001\n"))
+def with_more_calls(watched: Watched) -> None:
+    """Where the target can, every change is a call of its own, so that addresses are under way one by one."""
+    path = watched.site.home.config_path
+    line = f"        system: {watched.side.name}\n"
+    path.write_text(path.read_text().replace(line, line + watched.side.block))
 
 
 def stopped_by_visma(watched: Watched) -> None:
@@ -250,9 +300,9 @@ def stopped_by_visma(watched: Watched) -> None:
     site = watched.site
     site.stir()
     site.visma.control("faults", [{"fault": "torn_json", "path": "/v1/customer$"}])
-    assert watched.sync() == 1
+    assert watched.sync() == STOPPED
     site.visma.control("faults", [{"fault": "expired_token", "path": "/v1/"}])
-    assert watched.sync() == 1
+    assert watched.sync() == STOPPED
     site.visma.control("faults", [])
     site.visma.control("settings", {"client_secret": REFUSED_SECRET})
     assert watched.run("check", COMPANY) == 1
@@ -261,12 +311,12 @@ def stopped_by_visma(watched: Watched) -> None:
 
 def broken_down(watched: Watched) -> None:
     """The database fails beneath a delivery, and beneath a command that holds credentials in plain text."""
-    site = watched.site
+    site, side = watched.site, watched.side
     site.stir()
     with trap(site, "record_state"):
         assert watched.sync() == 1
     with trap(site, "credential"):
-        assert watched.run("credentials", "set", TARGET, stdin={"api_key": API_KEY}) == 1
+        assert watched.run("credentials", "set", side.target, stdin=side.credentials[0]) == 1
     assert b"Traceback" in watched.last
     unfit = {"client_id": "isv_demo", "client_secret": REFUSED_SECRET, "client_secrets": REFUSED_SECRET}
     assert watched.run("credentials", "set", f"{COMPANY}/visma", stdin=unfit) == 2
@@ -291,31 +341,35 @@ def looked_at(watched: Watched) -> None:
     assert watched.run("problems", "--json") == 0
     (number,) = watched.site.dice.sample(watched.site.ordinary(), 1)
     assert watched.run("record", COMPANY, number, "--payload") == 0
-    assert b"email_address" in watched.last
+    assert watched.side.shown in watched.last
     export = watched.folder / "audit.jsonl"
     assert watched.run("audit", "export", "--format", "jsonl", "--payload", "-o", str(export)) == 0
     watched.printed["the export"] = export.read_bytes()
-    assert b"email_address" in watched.printed["the export"]
+    assert watched.side.shown in watched.printed["the export"]
 
 
 def other_credentials(watched: Watched) -> None:
-    """The account is called with a token, which is revoked; the vault gets a new key."""
-    site = watched.site
-    assert watched.run("credentials", "set", TARGET, stdin={"access_token": ACCESS_TOKEN}) == 0
-    assert watched.run("check", TARGET) == 0
-    site.mailchimp.control("settings", {"access_token": "another"})
+    """The account is called with another token, which is revoked; the vault gets a new key."""
+    site, side = watched.site, watched.side
+    site.account.control("settings", side.settings[1])
+    assert watched.run("credentials", "set", side.target, stdin=side.credentials[1]) == 0
+    assert watched.run("check", side.target) == 0
+    site.account.control("settings", {"access_token": "another"})
     site.stir()
-    assert watched.sync() == 1
+    assert watched.sync() == STOPPED
+    assert watched.run("check", side.target) == STOPPED
     assert watched.run("credentials", "rotate-key") == 0
 
 
-def people_of(site: Site) -> tuple[set[bytes], set[bytes]]:
-    """Addresses of all customers and contacts, in small letters; and of some the names and addresses as texts.
+def people_of(watched: Watched) -> tuple[set[bytes], set[bytes]]:
+    """Addresses of all customers, suppliers and contacts, in small letters; of some the names and addresses as texts.
 
     Texts are found wherever they stand, also where nothing separates them from what stands beside them.
     """
-    state = site.visma.control("state?count=100000")
+    state = watched.site.visma.control("state?count=100000")
     customers, contacts = state["customers"]["rows"], state["contacts"]["rows"]
+    if watched.side is HUBSPOT:
+        customers += state["suppliers"]["rows"]
     blocks = [row.get(block) or {} for row in customers for block in ("mainContact", "invoiceContact")]
     addresses = {str(one.get("email") or "").strip().lower() for one in (*blocks, *contacts)}
     names = {row["name"].strip() for row in customers[::4]} | {row["displayName"] for row in contacts[::4]}
@@ -370,7 +424,7 @@ def test_no_process_shows_a_secret(aftermath: Aftermath) -> None:
 
 def test_addresses_and_names_are_not_kept_in_plain_text(aftermath: Aftermath) -> None:
     """Payloads are encrypted in our database, its write-ahead log and the landings; Dagster never sees any."""
-    assert min(len(aftermath.addresses), len(aftermath.names)) > CUSTOMERS / 4
+    assert min(len(aftermath.addresses), len(aftermath.names)) > aftermath.watched.side.customers / 4
     logs = aftermath.watched.logs
     assert logs, "this test needs a look at the write-ahead log"
     kept = dict(aftermath.left()) | {f"log {number}": log for number, log in logs.items()}
@@ -389,7 +443,7 @@ def test_addresses_and_names_are_not_kept_in_plain_text(aftermath: Aftermath) ->
 )
 def test_the_search_finds_what_is_planted(aftermath: Aftermath, planted: Path, hide: Any) -> None:
     """A search that finds nothing anywhere would prove nothing."""
-    for secret, name in ((API_KEY, "the API key"), (CLIENT_SECRET, "the client secret")):
+    for name, secret in {**aftermath.watched.side.named, "the client secret": CLIENT_SECRET}.items():
         planted.write_bytes(hide(secret.encode()))
         assert name in aftermath.leaks(dict(aftermath.left())["canary"])
 
@@ -397,10 +451,11 @@ def test_the_search_finds_what_is_planted(aftermath: Aftermath, planted: Path, h
 def test_the_search_looks_into_databases(aftermath: Aftermath, planted: Path) -> None:
     """A compressed value, an address and a name in a table are found."""
     address, name = min(aftermath.addresses), min(aftermath.names)
+    kind, secret = min(aftermath.watched.side.named.items())
     with closing(sqlite3.connect(planted)) as database, database:
         database.execute("CREATE TABLE event (body BLOB, address TEXT, name TEXT)")
-        row = (zlib.compress(b"Bearer " + ACCESS_TOKEN.encode()), address.decode().upper(), name.decode())
+        row = (zlib.compress(b"Bearer " + secret.encode()), address.decode().upper(), name.decode())
         database.execute("INSERT INTO event VALUES (?, ?, ?)", row)
     content = dict(aftermath.left())["canary"]
-    assert aftermath.leaks(content) == {"the OAuth token", "an authorization header"}
+    assert aftermath.leaks(content) == {kind, "an authorization header"}
     assert {address, name} <= aftermath.people(content)
