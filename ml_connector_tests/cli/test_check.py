@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 
 from ml_connector.home import Home
-from ml_connector_tests.cli.conftest import TARGET, Cli, World
+from ml_connector_tests.cli.conftest import TARGET, Cli, World, bring_over
 
 WRITES = ("POST", "PUT", "PATCH", "DELETE")
 
@@ -23,6 +24,18 @@ def test_when_all_is_well_the_check_ends_with_0(cli: Cli, ready: Home) -> None:
     assert {finding["account"] for finding in ran.json} == {"nordic/visma", "nordic/mailchimp"}
     assert all(finding["ok"] for finding in ran.json)
     assert "NOT OK" not in cli("check").out
+
+
+def test_a_start_long_ago_is_remarked_upon_before_the_first_read(cli: Cli, ready: Home) -> None:
+    """Thousands of empty windows are no mistake, but nobody wants them; once something was read it is too late."""
+    text = ready.config_path.read_text()
+    ready.config_path.write_text(re.sub(r"start: .*", "start: 2020-01-01", text))
+    ran = cli("check", "nordic/visma")
+    assert ran.code == 0
+    assert "ok, but" in ran.out
+    assert "Set `start` to today" in ran.out
+    bring_over(ready)
+    assert "ok, but" not in cli("check", "nordic/visma").out
 
 
 def test_what_the_target_lacks_is_named_in_three_parts_and_setup_creates_it(cli: Cli, home: Home) -> None:
