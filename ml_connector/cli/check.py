@@ -14,7 +14,7 @@ from ml_connector.cli.arguments import Selection, opened
 from ml_connector.cli.interruption import Say
 from ml_connector.cli.progress import progress
 from ml_connector.config import Source, Target
-from ml_connector.errors import Problem
+from ml_connector.errors import Problem, StoppedProblem
 from ml_connector.home import OpenHome
 from ml_connector.systems.registry import Finding
 
@@ -40,6 +40,8 @@ class Checked:
     def exit_code(self) -> int:
         if self.problem:
             return self.problem.exit_code
+        if any(finding.refused for finding in self.findings):
+            return StoppedProblem.exit_code
         return 0 if all(finding.ok for finding in self.findings) else NOT_OK
 
     @property
@@ -52,7 +54,8 @@ class Checked:
 def run(selection: Selection = None, as_json: output.AsJson = False) -> None:
     """Ask the real systems: credentials, rights, needed objects, quota left. Changes nothing.
 
-    Ends with 1 where something is not as needed, 2 where credentials are missing, 3 where a system refuses altogether.
+    Ends with 0 where all is well, 1 where something is not as needed, 2 where credentials are missing here, and 3 where a
+    system cannot be worked with at all: it refuses the credentials, the tenant or the audience, or does not answer.
     """
     with progress() as say, opened() as home:
         checked = check(home, home.config.accounts(selection), say)
