@@ -95,7 +95,7 @@ def test_missing_credentials_end_with_2_and_do_not_keep_the_others_from_being_ch
 def test_what_the_other_side_refuses_is_said_in_plain_words(
     cli: Cli, ready: Home, world: World, system: str, changes: dict[str, Any], code: int, words: str
 ) -> None:
-    """A revoked key, a changed secret, a tenant that is gone, a clock far off: whichever system it is, it ends with 3."""
+    """A revoked key, a changed secret, a tenant that is gone, a clock far off: it always ends with 3."""
     world.settings(system, **changes)
     ran = cli("check", "--json")
     wrong = [finding for finding in ran.json if not finding["ok"]]

@@ -7,6 +7,8 @@ import re
 from datetime import datetime
 from typing import Any
 
+import pytest
+
 from ml_connector.home import Home
 from ml_connector_tests.cli.conftest import CUSTOMERS, FIRST, REFUSED, TARGET, Cli, World, bring_over
 
@@ -181,6 +183,49 @@ def test_a_preview_before_the_first_sync_reads_live_and_writes_nothing(cli: Cli,
     assert flow["counts"] == {"create": CUSTOMERS}
     assert world.calls("mailchimp") == []
     assert {one["covered_until"] for one in cli("status", "--json").json[0]["source"]["entities"]} == {None}
+
+
+def test_a_preview_says_what_is_never_created(cli: Cli, ready: Home, world: World) -> None:
+    """A terminated customer is changed where it is a member, and never made one: the rule is shown."""
+    world.change(FIRST, status="Inactive")
+    (flow,) = cli("preview", TARGET, "--record", FIRST, "--json").json["flows"]
+    assert flow["counts"] == {"update if there": 1}
+    assert flow["records"][0]["why"] is not None
+    bring_over(ready)
+    assert FIRST not in {member["merge_fields"].get("CUSTNO") for member in world.members()}
+
+
+@pytest.mark.parametrize("landed", [False, True])
+def test_a_preview_knows_who_shares_an_address_whatever_page_they_are_on(
+    cli: Cli, ready: Home, world: World, landed: bool
+) -> None:
+    """The lowest number owns it, live and from what has landed, for everybody and for one that is named."""
+    ready.config_path.write_text(ready.config_path.read_text().replace("visma:\n", "visma:\n      page_size: 10\n", 1))
+    shared, last = "shared@nordic-customers.no", str(int(FIRST) + CUSTOMERS - 1)
+    world.change(FIRST, mainContact={"email": shared})
+    world.change(last, mainContact={"email": shared})
+    if landed:
+        world.faults("mailchimp", {"fault": "expired_token"})
+        cli("sync", "nordic")
+    (flow,) = cli("preview", TARGET, "--limit", "100", "--json").json["flows"]
+    assert flow["live"] is not landed
+    assert flow["counts"] == {"create": CUSTOMERS - 1, "skipped": 1}
+    (skipped,) = [one for one in flow["records"] if one["step"] == "skipped"]
+    assert skipped["key"] == last
+    assert skipped["why"].startswith(f"same address as {FIRST}")
+    (flow,) = cli("preview", TARGET, "--record", last, "--json").json["flows"]
+    assert flow["counts"] == {"skipped": 1}
+
+
+@pytest.mark.parametrize("landed", [False, True])
+def test_a_preview_of_a_record_that_nobody_has_met_is_an_error(cli: Cli, ready: Home, landed: bool) -> None:
+    """As a replay of it is."""
+    if landed:
+        bring_over(ready)
+    ran = cli("preview", TARGET, "--record", "NOPE")
+    assert ran.code == cli("replay", TARGET, "--record", "NOPE").code == 2
+    assert "NOPE" in ran.parts[0]
+    assert len(ran.parts) == 3
 
 
 def test_a_preview_shows_each_field_before_and_after(cli: Cli, synced: Home, world: World) -> None:
