@@ -54,8 +54,8 @@ class Checked:
 def run(selection: Selection = None, as_json: output.AsJson = False) -> None:
     """Ask the real systems: credentials, rights, needed objects, quota left. Changes nothing.
 
-    Ends with 0 where all is well, 1 where something is not as needed, 2 where credentials are missing here, and 3 where a
-    system cannot be worked with at all: it refuses the credentials, the tenant or the audience, or does not answer.
+    Ends with 0 where all is well, 1 where something is not as needed, 2 where credentials are missing here, and 3 where
+    a system cannot be worked with at all: it refuses the credentials, the tenant or the audience, or does not answer.
     """
     with progress() as say, opened() as home:
         checked = check(home, home.config.accounts(selection), say)

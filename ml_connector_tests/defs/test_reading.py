@@ -6,11 +6,13 @@ import logging
 
 import dagster as dg
 import pytest
+from sqlalchemy import select
 
 from ml_connector.defs.jobs import read_config
 from ml_connector.defs.names import CONNECTION_TAG, poll_job, source_key
 from ml_connector.defs.work import MOST_MISSING, to_read
 from ml_connector.store import lease
+from ml_connector.store.tables import landing
 from ml_connector_tests.defs.place import CUSTOMERS, MEMBERS, Place, events, materializations
 
 CLASSES = dg.AssetKey(["nordic", "visma", "customer_classes"])
@@ -72,6 +74,26 @@ def test_a_full_reread_asks_for_everything(place: Place, instance: dg.DagsterIns
     figures = materializations(instance, CUSTOMERS)[place.windows(0)[0]]
     assert (figures["rows"], figures["new_versions"], figures["whole"]) == (12, 0, True)
     assert "rows" in materializations(instance, CLASSES)[None]
+
+
+def test_a_full_reread_sweeps_no_landing_away_under_a_delivery(place: Place, instance: dg.DagsterInstance) -> None:
+    """A delivery that began before the read may be about to open it; the next full read sweeps."""
+    full = read_config(place.company, full=True)
+    with place.home.open() as home:
+        old = place.now(hours=-24 * 100)
+        row = {"company": "nordic", "entity": "visma.customers", "reading_id": 1, "path": "nordic/old.parquet"}
+        with home.database.begin() as connection:
+            connection.execute(landing.insert().values(row | {"rows": 1, "written_at": old}))
+
+        def kept() -> bool:
+            with home.database.connect() as connection:
+                return "nordic/old.parquet" in connection.scalars(select(landing.c.path)).all()
+
+        with lease.hold(home.database, home.home.path, "nordic/mailchimp", "a delivery", wait=False):
+            assert place.run(instance, POLL, **full).success
+        assert kept()
+        assert place.run(instance, POLL, **full).success
+        assert not kept()
 
 
 def test_a_poll_gives_way_to_another_one(
