@@ -167,6 +167,27 @@ def test_one_record_shows_its_source_every_flow_and_every_attempt(
     assert REFUSED in cli("record", "nordic", with_a_problem, "--payload").out
 
 
+def test_one_run_shows_what_it_did_with_each_of_its_records(cli: Cli, ready: Home, world: World) -> None:
+    """As the run's windows in Dagster say, and the audit has its attempts."""
+    run_id = cli("sync", "nordic", "--json").json["runs"][1]["run_id"]
+    world.change(FIRST, name="Later AS")
+    later = cli("sync", "nordic", "--json").json["runs"][1]["run_id"]
+    shown = cli("record", "nordic", "--run", later, "--json")
+    assert shown.code == 0
+    (record,) = shown.json["records"]
+    assert (record["target"], record["flow"], record["key"], record["outcome"]) == (
+        *("mailchimp", "members", FIRST, "updated"),
+    )
+    assert len(cli("record", "nordic", "--run", run_id, "--json").json["records"]) == CUSTOMERS
+    assert FIRST in cli("record", "nordic", "--run", later).out
+    assert [row["key"] for row in cli("audit", "export", TARGET, "--run", later, "--json").json] == [FIRST]
+
+    unknown = cli("record", "nordic", "--run", "nope")
+    assert unknown.code == 1
+    assert len(unknown.parts) == 3
+    assert cli("record", "nordic").code == cli("record", "nordic", FIRST, "--run", later).code == 2
+
+
 def test_a_record_that_nobody_has_met_is_said_to_be_unknown(cli: Cli, synced: Home) -> None:
     """It is no mistake of the command, but nothing was found."""
     ran = cli("record", "nordic", "99999")
