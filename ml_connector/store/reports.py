@@ -189,6 +189,11 @@ def records_of_run(connection: Connection, company: str, run_id: str) -> list[di
     return [found[place] for place in sorted(found)]
 
 
+def attempts(connection: Connection, run_id: str) -> int:
+    """How many attempts of a run are recorded."""
+    return int(connection.execute(select(func.count()).where(audit.c.run_id == run_id)).scalar_one())
+
+
 def deliveries(connection: Connection, run_ids: Sequence[str]) -> list[dict[str, Any]]:
     """The runs as `sync --json` shows them, one per run and target, in the order of the ids."""
     numbers = (*(func.sum(delivery.c[name]).label(name) for name in (*COUNTS, "calls", "seconds")),)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from ml_connector.defs.launch import sync
 from ml_connector.home import Home
 from ml_connector_tests.cli.conftest import CUSTOMERS, FIRST, REFUSED, TARGET, Cli, World, bring_over
 
@@ -103,6 +104,19 @@ def test_nobody_becomes_a_member_before_the_contacts_were_read(cli: Cli, ready: 
     assert any(member["merge_fields"]["FNAME"] for member in world.members())
 
 
+def test_a_long_read_and_a_long_delivery_say_how_far_they_are(ready: Home, world: World) -> None:
+    """What is told to a person beside the bar: entity and rows, then records, not one word for minutes."""
+    world.faults("visma", {"fault": "slow", "seconds": 2.5, "path": "/v1/contact", "times": 1})
+    world.faults("mailchimp", {"fault": "slow", "seconds": 3.5, "path": "/members/", "method": "PUT", "after": 40})
+    told: list[str] = []
+    sync(ready, "nordic", progress=told.append)
+    world.no_faults()
+    assert "Reading nordic/visma: visma.contacts, 0 new versions so far" in told
+    delivered = [int(text.split(": ")[1].split()[0]) for text in told if re.match("Delivering.* records so far", text)]
+    assert 0 < max(delivered) <= CUSTOMERS
+    assert delivered == sorted(delivered)
+
+
 def test_what_is_rejected_ends_with_1_and_is_listed_with_its_reason(
     cli: Cli, synced: Home, with_a_problem: str
 ) -> None:
@@ -115,7 +129,10 @@ def test_what_is_rejected_ends_with_1_and_is_listed_with_its_reason(
     assert (problem["key"], problem["outcome"]) == (with_a_problem, "rejected")
     assert problem["reason"]
     assert datetime.fromisoformat(problem["first_seen"]).tzinfo is not None
-    assert with_a_problem in cli("problems", TARGET).out
+    shown = cli("problems").out
+    assert with_a_problem in shown
+    assert f"ml-connector replay {TARGET} --problems" in shown
+    assert "ml-connector record nordic " in shown
     assert cli("problems", "nordic/visma", "--json").json == []
 
 
