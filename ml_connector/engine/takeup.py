@@ -37,7 +37,8 @@ def take_up(flow: Flow, ledger: Ledger, book: Deliveries) -> TakeUp:
     """How far a flow may go now."""
     newest = book.newest([flow.entity, *flow.secondary, *flow.reference])
     covered = {name: ledger.readings.coverage(name).until for name in (*flow.secondary, *flow.reference)}
-    if unread := [name for name, until in covered.items() if until is None]:
+    unread = [name for name, until in covered.items() if until is None]
+    if unread and book.newest([flow.entity]):
         return TakeUp(newest, newest, _not_read(flow, ledger.company, unread))
     # Reference data is read once a day and speaks of no single record: it has to be there, and bounds nothing.
     moments = [until for name in flow.secondary if (until := covered[name]) is not None]
@@ -46,9 +47,9 @@ def take_up(flow: Flow, ledger: Ledger, book: Deliveries) -> TakeUp:
 
 
 def _not_read(flow: Flow, company: str, unread: list[str]) -> NotReadProblem:
-    listed = " and ".join(unread)
+    listed = f"{' and '.join(unread)} {'was' if len(unread) == 1 else 'were'}"
     return NotReadProblem(
-        f"{flow.title} of {company} cannot be delivered, because {listed} was never read to its end.",
+        f"{flow.title} of {company} cannot be delivered, because {listed} never read to the end.",
         f"Nothing was sent: who said no may stand there. What has landed of {flow.entity} stays due, and is delivered "
         "by itself once that read has succeeded.",
         f"See why it fails in Dagster, or run `ml-connector sync {company}`; `ml-connector status {company}` shows "

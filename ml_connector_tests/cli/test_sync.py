@@ -90,7 +90,7 @@ def test_nobody_becomes_a_member_before_the_contacts_were_read(cli: Cli, ready: 
     ran = cli("sync", "nordic", "--json")
     assert ran.code == 3
     assert world.members() == []
-    assert "visma.contacts was never read" in ran.json["runs"][1]["problem"]["what"]
+    assert "visma.contacts was never read to the end" in ran.json["runs"][1]["problem"]["what"]
     assert ran.json["runs"][1]["problem"]["action"]
     (company,) = cli("status", "--json").json
     read = {entity["entity"]: entity["covered_until"] for entity in company["source"]["entities"]}

@@ -84,13 +84,13 @@ def test_a_company_with_mailchimp_alone_asks_for_customers_contacts_and_classes(
 
 
 def test_a_flow_brings_its_entities_with_it(place: Place, instance: dg.DagsterInstance) -> None:
-    """What it delivers, what belongs to that, and what it looks up; of two flows each entity once."""
+    """What it delivers, then what belongs to that, and what it looks up; of two flows each entity once."""
     config = needing(
         place,
         Needing("visma.suppliers", ("visma.contacts",), ("visma.credit_terms",)),
         Needing("visma.customer_invoices", reference=("visma.credit_terms", "visma.vat_codes"), name="invoices"),
     )
-    names = ["suppliers", "contacts", "customer_invoices", "credit_terms", "vat_codes"]
+    names = ["suppliers", "customer_invoices", "contacts", "credit_terms", "vat_codes"]
     assert [entity.name for entity in config.company("nordic").entities] == [f"visma.{name}" for name in names]
     assert source_assets(build_definitions(config, place.home)) == {f"nordic/visma/{name}" for name in names}
     assert Site(config, place.home).assets >= {dg.AssetKey(["nordic", "visma", name]) for name in names}
