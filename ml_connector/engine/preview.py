@@ -14,7 +14,7 @@ from ml_connector.engine.deliver import open_book
 from ml_connector.engine.needs import Needs
 from ml_connector.engine.plan import Planner, Send, Settle, assemble
 from ml_connector.engine.ports import Clock, Flow, Source
-from ml_connector.engine.records import Operation, Record
+from ml_connector.engine.records import Operation, Outcome, Record
 from ml_connector.store.deliveries import Deliveries, Version
 from ml_connector.store.ledger import Ledger
 
@@ -127,7 +127,7 @@ def _live(flow: Flow, planner: Planner, source: Source, only: Sequence[str] | No
 
 
 def _expected(plan: Send | Settle, ledger: Ledger, target: str, flow: Flow) -> Expected:
-    if isinstance(plan, Settle) and plan.lacking:
+    if isinstance(plan, Settle) and plan.lacking and plan.outcome is Outcome.FAILED:
         step = Operation.CREATE if plan.linked_to is None else Operation.UPDATE
         return Expected(plan.key, step.value, plan.reason, [])
     if isinstance(plan, Settle):

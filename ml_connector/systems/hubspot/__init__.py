@@ -2,8 +2,9 @@
 
 settings.py      the block in connections.yaml, and the credentials
 fields.py        paths and templates: where a property's value comes from
-mapping.py       a customer to a company, a contact, and the link between them, pure
-flows.py         the flows `companies`, `contacts`, `contact_companies`
+parties.py       Visma's rows: a customer or supplier with its class and contact person, pure
+mapping.py       from these to a company, a contact, and the link between them, pure
+flows.py         the flows `companies`, `suppliers`, `contacts`, `contact_companies`
 merging.py       what is written to a record that is there already, pure
 matching.py      finds companies that people made
 batches.py       a hundred inputs a call, and what became of each

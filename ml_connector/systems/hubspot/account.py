@@ -10,7 +10,9 @@ from ml_connector.http import Retries
 from ml_connector.systems.hubspot.associations import LinksWriter
 from ml_connector.systems.hubspot.check import check
 from ml_connector.systems.hubspot.client import HubSpotClient
-from ml_connector.systems.hubspot.flows import COMPANIES_FLOW, CONTACTS_FLOW, LINKS_FLOW
+from ml_connector.systems.hubspot.document_flows import CREDIT_NOTES_FLOW, INVOICES_FLOW
+from ml_connector.systems.hubspot.flows import COMPANIES_FLOW, CONTACTS_FLOW, LINKS_FLOW, SUPPLIERS_FLOW
+from ml_connector.systems.hubspot.invoice_writer import InvoicesWriter
 from ml_connector.systems.hubspot.properties import COMPANIES, CONTACTS
 from ml_connector.systems.hubspot.settings import Credentials, Settings
 from ml_connector.systems.hubspot.setup import setup
@@ -28,7 +30,12 @@ class HubSpotAccount:
         """The writer of a flow. Raises KeyError for one that this system does not have."""
         if flow == LINKS_FLOW:
             return LinksWriter(self.client, CONTACTS, COMPANIES, ("contact", "company"))
-        return ObjectsWriter(self.client, {COMPANIES_FLOW: COMPANIES, CONTACTS_FLOW: CONTACTS}[flow])
+        invoices = self.client.settings.flows.invoices
+        if invoices is not None and flow in (INVOICES_FLOW, CREDIT_NOTES_FLOW):
+            return InvoicesWriter(self.client, invoices)
+        if flow not in (COMPANIES_FLOW, SUPPLIERS_FLOW, CONTACTS_FLOW):
+            raise KeyError(flow)
+        return ObjectsWriter(self.client, flow)
 
     def check(self) -> Iterator[Finding]:
         return check(self.client)

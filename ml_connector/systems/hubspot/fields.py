@@ -1,10 +1,10 @@
-"""Where the value of a property comes from: a dotted path into the customer, or a template of such paths.
+"""Where the value of a property comes from: a dotted path into the customer or supplier, or a template of such paths.
 
 | begins with | leads into                                                                                            |
 | ----------- | ----------------------------------------------------------------------------------------------------- |
-| `contact.`  | the contact person: the active contact with the customer's address, else the first active one          |
-| `class.`    | the customer class, with its description                                                              |
-| anything else | the customer (`class` alone is the id of its class)                                                 |
+| `contact.`  | the customer's contact person: the active contact with its address                                    |
+| `class.`    | the class of the customer or supplier, with its description                                           |
+| anything else | the customer or supplier (`class` alone is the id of its class)                                     |
 
 In a template paths stand in braces: `{main_address.city}, {currency_id}`. Every value is a text on the wire; an empty
 one clears the property (HubSpot reference, section 4).
@@ -18,9 +18,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from difflib import get_close_matches
 from functools import cache
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
-from ml_connector.systems.visma.models import Contact, Customer, CustomerClass, Model
+from ml_connector.systems.visma.models import Contact, Customer, CustomerClass, Model, Supplier, SupplierClass
 from ml_connector.systems.visma.paths import exists, paths, read
 
 LONGEST_TEXT = 65_536
@@ -40,6 +41,12 @@ COMPANY_FIELDS: Mapping[str, str] = {
     "visma_organization_number": "corporate_id",
     "visma_vat_number": "vat_registration_id",
 }
+SUPPLIER_FIELDS: Mapping[str, str] = {
+    **{name: path for name, path in COMPANY_FIELDS.items() if not name.startswith("visma_customer_")},
+    "visma_supplier_number": "number",
+    "visma_supplier_class": "class.id",
+    "visma_supplier_status": "status",
+}
 CONTACT_FIELDS: Mapping[str, str] = {
     "firstname": "contact.first_name",
     "lastname": "contact.last_name",
@@ -47,7 +54,10 @@ CONTACT_FIELDS: Mapping[str, str] = {
     "jobtitle": "contact.position",
 }
 
-_ROOTS: Mapping[str, type[Model]] = {"": Customer, "contact": Contact, "class": CustomerClass}
+Roots = Mapping[str, type[Model]]
+CUSTOMER_ROOTS: Final[Roots] = MappingProxyType({"": Customer, "contact": Contact, "class": CustomerClass})
+SUPPLIER_ROOTS: Final[Roots] = MappingProxyType({"": Supplier, "class": SupplierClass})
+_TITLES = {Customer: "the customer, its contact or class", Supplier: "the supplier or its class"}
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _DANGLING = " ,;:/|-\u2013"
 
@@ -57,13 +67,14 @@ class Subject:
     """What paths lead into.
 
     Attributes:
+        party: the customer or supplier.
         contact: the contact person, or None.
-        customer_class: with its description, or None.
+        party_class: with its description, or None.
     """
 
-    customer: Customer
+    party: Customer | Supplier
     contact: Contact | None = None
-    customer_class: CustomerClass | None = None
+    party_class: CustomerClass | SupplierClass | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +82,7 @@ class Place:
     """A path that exists.
 
     Attributes:
-        root: `contact`, `class`, or "" for the customer.
+        root: `contact`, `class`, or "" for the customer or supplier.
         path: below the root.
         names: the members on the way; empty where only `read` finds what stands there.
     """
@@ -82,9 +93,9 @@ class Place:
 
     def look_up(self, subject: Subject) -> Any:
         """What stands there; None where something on the way is missing."""
-        value: Any = subject.customer
+        value: Any = subject.party
         if self.root:
-            value = subject.contact if self.root == "contact" else subject.customer_class
+            value = subject.contact if self.root == "contact" else subject.party_class
         if not self.names:
             return None if value is None else read(value, self.path)
         for name in self.names:
@@ -122,15 +133,25 @@ class Source:
         return "".join(parts).strip(_DANGLING)[:LONGEST_TEXT]
 
 
-@cache
 def parse_source(text: str) -> Source:
-    """Raises ValueError with what was expected, and the nearest path that exists."""
+    """A source of customers. Raises ValueError with what was expected, and the nearest path that exists."""
+    return _parsed(text, Customer)
+
+
+def parse_supplier_source(text: str) -> Source:
+    """Likewise, of suppliers."""
+    return _parsed(text, Supplier)
+
+
+@cache
+def _parsed(text: str, of: type[Model]) -> Source:
+    roots = SUPPLIER_ROOTS if of is Supplier else CUSTOMER_ROOTS
     if "{" not in text and "}" not in text:
-        return Source(text, [_place(text)])
+        return Source(text, [_place(text, roots)])
     names, around = _PLACEHOLDER.findall(text), _PLACEHOLDER.split(text)[::2]
     if not names or any("{" in literal or "}" in literal for literal in around):
         raise ValueError("expected a path like main_address.city, or a template like {main_address.city} {number}")
-    return Source(text, [_place(name.strip()) for name in names], around)
+    return Source(text, [_place(name.strip(), roots) for name in names], around)
 
 
 def as_text(value: Any) -> str:
@@ -148,23 +169,16 @@ def as_text(value: Any) -> str:
             return str(value)
 
 
-def _place(text: str) -> Place:
-    text = "class" if text == "class.id" else text  # the customer's own row holds the id
+def _place(text: str, roots: Roots) -> Place:
+    text = "class" if text == "class.id" else text  # the party's own row holds the id
     root, dot, rest = text.partition(".")
-    root, path = (root, rest) if dot and root in _ROOTS else ("", text)
-    model = _ROOTS[root]
+    root, path = (root, rest) if dot and root in roots else ("", text)
+    model = roots[root]
     for candidate in (path, f"{path}.id"):
         if exists(model, candidate):
             names = model.shortcuts.get(candidate, candidate).split(".")
             return Place(root, candidate, () if names[0] == "attributes" else names)
-    nearest = get_close_matches(text, _everything(), n=1, cutoff=0.5)
+    everything = [f"{root}.{path}" if root else path for root, model in roots.items() for path in paths(model)]
+    nearest = get_close_matches(text, everything, n=1, cutoff=0.5)
     hint = f"; did you mean {nearest[0]}?" if nearest else ""
-    raise ValueError(
-        f"expected the path of a value of the customer, its contact or class, like main_address.city{hint}"
-    )
-
-
-@cache
-def _everything() -> Sequence[str]:
-    """Every path that may be written, for suggestions."""
-    return [f"{root}.{path}" if root else path for root, model in _ROOTS.items() for path in paths(model)]
+    raise ValueError(f"expected the path of a value of {_TITLES[roots['']]}, like main_address.city{hint}")

@@ -7,7 +7,8 @@ What is known of the object decides how it is written:
 | nothing, or that it is ours                         | upsert by our key                                        |
 | it must not be created                              | update by our key; nobody there: skipped                 |
 | the same person has another address now             | update of the old contact by its id; else as above       |
-| people made it, and it was found (`matching.py`)    | update by its id, which adopts it with our key           |
+| the same business has a company already             | update by its id, which gives it our key, too            |
+| people made it, and it was found (`matching.py`)    | likewise: it is adopted                                  |
 | people made a contact with the address (409)        | the same                                                 |
 | that contact has another key of ours already        | update by its id, key and address left as they are       |
 """
@@ -19,13 +20,20 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ml_connector.engine.records import Change, Operation, Outcome, Result
-from ml_connector.http import CallProblem, Stopped, to_json
+from ml_connector.http import Action, CallProblem, Decision, Stopped, to_json
 from ml_connector.systems.hubspot.batches import Input, Reply, Write, read, refused
 from ml_connector.systems.hubspot.client import HubSpotClient
 from ml_connector.systems.hubspot.errors import NOT_FOUND, existing_id
+from ml_connector.systems.hubspot.mapping import JOINED, TWIN
 from ml_connector.systems.hubspot.matching import Found, Matcher
 from ml_connector.systems.hubspot.merging import OVERWRITE, for_new, for_ours, for_present
 from ml_connector.systems.hubspot.settings import EMAIL, LIFECYCLE
+
+VANISHED = Reply(
+    decision=Decision(
+        Action.FAIL_RECORD, "in doubt", "a record at HubSpot that was in the way is gone; it is sent again"
+    )
+)
 
 
 class Halted(Exception):
@@ -46,12 +54,14 @@ class Kind:
         key: the unique property that holds our key.
         rules: property -> merge behaviour, where it is not `overwrite`.
         matcher: finds objects that people made; None: there is nothing to match by.
+        joined: HubSpot's id -> the record that joins this object in this run.
     """
 
     name: str
     key: str
     rules: Mapping[str, str] = field(default_factory=dict)
     matcher: Matcher | None = None
+    joined: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -63,6 +73,7 @@ class Draft:
         there: the object as it was read, empty where there is none; None: nothing was read.
         id: HubSpot's id of the object to write to; None: it is named by our key.
         ours: the object has our key, or is to get it.
+        joined: the object is that of the same business's other side.
         sent: the properties of the last write.
         result: what became of it; None: not known yet.
     """
@@ -72,13 +83,15 @@ class Draft:
     there: Mapping[str, Any] | None = None
     id: str | None = None
     ours: bool = True
+    joined: bool = False
     sent: Mapping[str, str] = field(default_factory=dict)
     result: Result | None = None
 
     @property
     def wanted(self) -> Mapping[str, str]:
         properties: Mapping[str, str] = self.change.body["properties"]
-        return properties
+        common: Mapping[str, str] = self.change.body.get("common", {})
+        return properties if self.joined or not common else {**common, **properties}
 
     @property
     def is_linked(self) -> bool:
@@ -115,10 +128,14 @@ class Group:
     def _look(self) -> None:
         """Read what has to be known before writing, and find what people made."""
         for draft in self.drafts:
-            if draft.change.facts.get("shared") and draft.is_linked:
-                draft.id, draft.ours = draft.change.facts["id"], False
+            facts = draft.change.facts if draft.is_linked else {}
+            if facts.get("shared"):
+                draft.id, draft.ours = facts["id"], False
+            elif facts.get(JOINED):
+                draft.id, draft.joined = draft.change.body.get(TWIN) or facts["id"], True
         if self.kind.rules:
-            self._read_by_id([draft for draft in self.drafts if draft.id is not None])
+            self._read_by_id([draft for draft in self._open() if draft.id is not None])
+        self._join([draft for draft in self._open() if not draft.is_linked and draft.change.body.get(TWIN)])
         unknown = [draft for draft in self._open() if draft.id is None and not draft.is_linked and draft.change.create]
         matcher = self.kind.matcher
         named = [draft for draft in self._open() if draft.id is None]
@@ -127,6 +144,26 @@ class Group:
             return
         if matcher is not None:
             self._match(matcher, [draft for draft in unknown if draft.result is None and not draft.there])
+
+    def _join(self, drafts: Sequence[Draft]) -> None:
+        """The other side's company, if no other record of ours has it already."""
+        if not drafts:
+            return
+        for draft in drafts:
+            draft.id = str(draft.change.body[TWIN])
+        self._read_by_id(drafts)
+        for draft in drafts:
+            if draft.result is not None:
+                continue
+            taken = (draft.there or {}).get(self.kind.key) not in (None, "", draft.change.claim)
+            if (
+                not draft.there
+                or taken
+                or self.kind.joined.setdefault(str(draft.id), draft.change.key) != draft.change.key
+            ):
+                draft.id, draft.there = None, None
+            else:
+                draft.joined = True
 
     def _read(self, drafts: Sequence[Draft]) -> bool:
         """Read these by our key; all of them failed where that does not work."""
@@ -183,8 +220,8 @@ class Group:
     def _update_by_id(self, drafts: Sequence[Draft]) -> None:
         self._write(drafts, "update", {draft.trace: str(draft.id) for draft in drafts}, unique=None)
         for draft in drafts:
-            if draft.result is not None and draft.result.kind == NOT_FOUND and not draft.ours:
-                draft.id, draft.ours, draft.result = None, True, None  # it is gone: ours is made
+            if draft.result is not None and _is_gone(draft.result):
+                draft.id, draft.there, draft.ours, draft.joined, draft.result = None, None, True, False, None
 
     def _update_by_key(self, drafts: Sequence[Draft]) -> None:
         self._write(drafts, "update", {draft.trace: draft.change.claim for draft in drafts}, unique=self.kind.key)
@@ -218,6 +255,8 @@ class Group:
         for draft in in_the_way:
             draft.ours = (draft.there or {}).get(self.kind.key) in (None, "", draft.change.claim)
         self._update_by_id([draft for draft in in_the_way if draft.result is None])
+        for draft in in_the_way:
+            draft.result = draft.result or conclude(draft, VANISHED)
 
     def _write(
         self, drafts: Sequence[Draft], operation: str, ids: Mapping[str, str], *, unique: str | None
@@ -239,16 +278,18 @@ class Group:
 
     def _properties(self, draft: Draft) -> dict[str, str]:
         """What is written, by what is known of the object."""
-        change, rules, key = draft.change, self.kind.rules, {self.kind.key: draft.change.claim}
-        if draft.id is not None:
-            there = for_present(draft.wanted, rules, draft.there or {}, ours=False)
-            there.pop(EMAIL, None)  # it has the address already, perhaps as a second one
-            return there | (key if draft.ours else {})
+        rules = self.kind.rules
         if draft.there:
-            return for_present(draft.wanted, rules, draft.there, ours=draft.is_linked) | key
-        if (draft.is_linked and draft.there is None) or _is_same_person(change):
-            return for_ours(draft.wanted, rules) | key
-        return for_new(draft.wanted) | key
+            properties = for_present(draft.wanted, rules, draft.there, ours=draft.is_linked and draft.ours)
+        elif (draft.is_linked and draft.there is None) or _is_same_person(draft.change):
+            properties = for_ours(draft.wanted, rules)
+        else:
+            properties = for_new(draft.wanted)
+        if draft.id is not None:
+            properties.pop(EMAIL, None)  # it has the address already, perhaps as a second one
+        if not draft.ours:
+            return {name: value for name, value in properties.items() if value}
+        return properties | {self.kind.key: draft.change.claim}
 
 
 def conclude(draft: Draft, reply: Reply) -> Result:
@@ -297,11 +338,17 @@ def _facts(draft: Draft, id_: str) -> dict[str, Any]:
         facts["person"] = person
     if not draft.ours:
         facts["shared"] = True
+    if draft.joined:
+        facts[JOINED] = True
     return facts
 
 
 def _in_the_way(reply: Reply) -> str | None:
     return existing_id(reply.decision) if reply.decision is not None else None
+
+
+def _is_gone(result: Result) -> bool:
+    return result.outcome is Outcome.SKIPPED or (result.outcome is Outcome.REJECTED and result.kind == NOT_FOUND)
 
 
 def _is_same_person(change: Change) -> bool:

@@ -2,30 +2,65 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ml_connector.http import stop, stopping
 from ml_connector.systems.hubspot.client import HubSpotClient
 from ml_connector.systems.hubspot.errors import NAME, SETUP
-from ml_connector.systems.hubspot.settings import CUSTOMER_MARK, EMAIL, LIFECYCLE, CompaniesSettings, Settings
+from ml_connector.systems.hubspot.invoice_settings import INVOICE_TYPES
+from ml_connector.systems.hubspot.settings import (
+    CUSTOMER_MARK,
+    EMAIL,
+    LIFECYCLE,
+    SUPPLIER_MARK,
+    CompaniesSettings,
+    ContactsSettings,
+    Settings,
+    SuppliersSettings,
+)
 
 COMPANIES = "companies"
 CONTACTS = "contacts"
+INVOICES = "invoices"
+LINE_ITEMS = "line_items"
+PAYMENTS = "commerce_payments"
 
 GROUP, GROUP_LABEL = "visma_net", "Visma.net"
 
 LABELS: Mapping[str, str] = {
     "visma_customer_id": "Visma.net customer id",
     "visma_contact_key": "Visma.net contact key",
+    "visma_supplier_id": "Visma.net supplier id",
     CUSTOMER_MARK: "Visma.net customer",
+    SUPPLIER_MARK: "Visma.net supplier",
     "visma_customer_number": "Visma.net customer number",
     "visma_customer_class": "Visma.net customer class",
     "visma_customer_status": "Visma.net customer status",
+    "visma_supplier_number": "Visma.net supplier number",
+    "visma_supplier_class": "Visma.net supplier class",
+    "visma_supplier_status": "Visma.net supplier status",
     "visma_organization_number": "Organization number",
     "visma_vat_number": "VAT number",
+    "visma_invoice_key": "Visma.net invoice key",
+    "visma_line_key": "Visma.net line key",
+    "visma_payment_key": "Visma.net payment key",
 }
+
+OPTIONAL: Mapping[str, Sequence[str]] = {
+    INVOICES: (
+        "hs_invoice_status",
+        "hs_number",
+        "hs_amount_billed",
+        "hs_invoice_date",
+        "hs_due_date",
+    )
+}
+"""HubSpot's own properties that are written where the account lets us, which is not documented (HubSpot reference,
+sections 10 and 17): what they hold stands in ours, too."""
+
+_FIELD_TYPES = {"string": "text", "number": "number", "date": "date", "bool": "booleancheckbox"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +70,7 @@ class Property:
     Attributes:
         kind: of the object, as it stands in routes: `companies`.
         name: internal name.
-        type: what `setup` creates it as: string or bool.
+        type: what `setup` creates it as: string, number, date or bool.
         unique: it holds our key: every value stands at one object only.
     """
 
@@ -51,15 +86,20 @@ class Property:
     @property
     def definition(self) -> dict[str, Any]:
         """The body that creates it. A unique one can never become so later."""
-        body: dict[str, Any] = {"name": self.name, "label": self.label, "groupName": GROUP, "type": self.type}
+        body: dict[str, Any] = {
+            "name": self.name,
+            "label": self.label,
+            "groupName": GROUP,
+            "type": self.type,
+            "fieldType": _FIELD_TYPES[self.type],
+        }
         if self.type == "bool":
             options = [("true", "Yes"), ("false", "No")]
             body["options"] = [
                 {"label": label, "value": value, "hidden": False, "displayOrder": place}
                 for place, (value, label) in enumerate(options)
             ]
-            return body | {"fieldType": "booleancheckbox"}
-        return body | {"fieldType": "text"} | ({"hasUniqueValue": True} if self.unique else {})
+        return body | ({"hasUniqueValue": True} if self.unique else {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,34 +111,70 @@ class Present:
     read_only: bool
 
 
-def key_of(kind: str, settings: Settings) -> str:
-    """The unique property that holds our key."""
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What one flow writes.
+
+    Attributes:
+        kind: of the object.
+        block: the flow's settings.
+        marks: properties that are always written, besides our key and what is mapped.
+    """
+
+    kind: str
+    block: CompaniesSettings | SuppliersSettings | ContactsSettings
+    marks: Sequence[Property]
+
+    @property
+    def needed(self) -> Iterator[Property]:
+        """Everything that it writes to, our key first."""
+        yield Property(self.kind, self.block.key, unique=True)
+        yield from self.marks
+        for name in self.block.sources:
+            yield Property(self.kind, name)
+
+
+def written(settings: Settings) -> dict[str, Written]:
+    """Flow -> what it writes, for the flows that are switched on and write properties."""
     flows = settings.flows
-    if kind == COMPANIES:
-        return flows.companies.customer_key
-    assert flows.contacts is not None  # noqa: S101  nothing asks for contacts that are not switched on
-    return flows.contacts.contact_key
+    marks = [Property(COMPANIES, CUSTOMER_MARK, type="bool")]
+    if flows.companies.lifecycle_stage is not None:
+        marks.append(Property(COMPANIES, LIFECYCLE))
+    found = {"companies": Written(COMPANIES, flows.companies, marks)}
+    if flows.suppliers is not None:
+        found["suppliers"] = Written(COMPANIES, flows.suppliers, [Property(COMPANIES, SUPPLIER_MARK, type="bool")])
+    if flows.contacts is not None:
+        found["contacts"] = Written(CONTACTS, flows.contacts, [Property(CONTACTS, EMAIL)])
+    return found
 
 
-def kinds(settings: Settings) -> Iterator[str]:
+def kinds(settings: Settings) -> Iterable[str]:
     """The objects that the flows write."""
-    yield COMPANIES
-    if settings.flows.contacts is not None:
-        yield CONTACTS
+    return dict.fromkeys([*(one.kind for one in written(settings).values()), *of_documents(settings)])
 
 
-def needed(kind: str, settings: Settings) -> Iterator[Property]:
-    """What the flows write to, our key first."""
-    yield Property(kind, key_of(kind, settings), unique=True)
-    block = settings.flows.companies if kind == COMPANIES else settings.flows.contacts
-    if isinstance(block, CompaniesSettings):
-        yield Property(kind, CUSTOMER_MARK, type="bool")
-        if block.lifecycle_stage is not None:
-            yield Property(kind, LIFECYCLE)
-    else:
-        yield Property(kind, EMAIL)
-    for name in block.sources if block else ():
-        yield Property(kind, name)
+def needed(kind: str, settings: Settings) -> Iterable[Property]:
+    """What all flows that write this kind of object write to."""
+    everything = [one for flow in written(settings).values() if flow.kind == kind for one in flow.needed]
+    everything += of_documents(settings).get(kind, ())
+    return {one.name: one for one in everything}.values()
+
+
+def of_documents(settings: Settings) -> dict[str, list[Property]]:
+    """Kind -> what the flows of documents write to, our keys first."""
+    found: dict[str, list[Property]] = {}
+    if (invoices := settings.flows.invoices) is not None:
+        found[INVOICES] = [
+            Property(INVOICES, invoices.invoice_key, unique=True),
+            *(Property(INVOICES, name) for name in ("hs_currency", "hs_invoice_billable")),
+            *(Property(INVOICES, name, type=type_) for name, type_ in INVOICE_TYPES.items()),
+            *(Property(INVOICES, name) for name in invoices.sources),
+        ]
+        if invoices.line_key is not None:
+            found[LINE_ITEMS] = [Property(LINE_ITEMS, invoices.line_key, unique=True)]
+        if invoices.payments == "records":
+            found[PAYMENTS] = [Property(PAYMENTS, invoices.payment_key, unique=True)]
+    return found
 
 
 def present(client: HubSpotClient, kind: str) -> dict[str, Present]:
@@ -117,10 +193,29 @@ def present(client: HubSpotClient, kind: str) -> dict[str, Present]:
     }
 
 
-def require(client: HubSpotClient, kind: str, names: Iterable[str] = ()) -> Mapping[str, Present]:
-    """Before anything is sent: stop where a property is missing, cannot be written, or our key is not unique."""
+def require(client: HubSpotClient, flow: str, names: Iterable[str] = ()) -> Mapping[str, Present]:
+    """Before anything is sent: stop where a property is missing, cannot be written, or our key is not unique.
+
+    `names` are properties that must be there and are not written to.
+    """
+    write = written(client.settings)[flow]
+    kind = write.kind
+    there = _require(client, kind, write.needed)
+    for name in names:
+        if name not in there:
+            advice = "Correct `match` in connections.yaml."
+            raise stop(NAME, "setup", f"the property {name} of {kind} does not exist", advice)
+    return there
+
+
+def require_documents(client: HubSpotClient, kind: str) -> Mapping[str, Present]:
+    """The same for a kind of object that the flows of documents write."""
+    return _require(client, kind, of_documents(client.settings)[kind])
+
+
+def _require(client: HubSpotClient, kind: str, needed_here: Iterable[Property]) -> Mapping[str, Present]:
     there = present(client, kind)
-    for one in needed(kind, client.settings):
+    for one in needed_here:
         found = there.get(one.name)
         if found is None:
             raise stop(NAME, "setup", f"the property {one.name} of {kind} does not exist", SETUP)
@@ -129,14 +224,10 @@ def require(client: HubSpotClient, kind: str, names: Iterable[str] = ()) -> Mapp
         if found.read_only:
             reason = f"the property {one.name} of {kind} cannot be written"
             raise stop(NAME, "setup", reason, f"Leave it out in connections.yaml: `{one.name}: null` under `fields`.")
-    for name in names:
-        if name not in there:
-            advice = "Correct `match` in connections.yaml."
-            raise stop(NAME, "setup", f"the property {name} of {kind} does not exist", advice)
     return there
 
 
 NOT_UNIQUE = (
     "HubSpot decides about that when a property is created, for ever. Name another property in connections.yaml "
-    "(`customer_key`, `contact_key`) that does not exist yet, then run `ml-connector setup`."
+    "(`customer_key`, `contact_key`, `invoice_key` and so on) that does not exist yet, then run `ml-connector setup`."
 )

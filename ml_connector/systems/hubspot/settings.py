@@ -3,34 +3,37 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 
-from ml_connector.systems.hubspot.fields import COMPANY_FIELDS, CONTACT_FIELDS, Source, parse_source
+from ml_connector.systems.hubspot.fields import (
+    COMPANY_FIELDS,
+    CONTACT_FIELDS,
+    SUPPLIER_FIELDS,
+    Source,
+    parse_source,
+    parse_supplier_source,
+)
+from ml_connector.systems.hubspot.invoice_settings import InvoicesSettings
 from ml_connector.systems.hubspot.routes import DATED, NUMBERED
+from ml_connector.systems.hubspot.setting_types import Block, Property, property_name
 
 CUSTOMER_MARK = "visma_is_customer"
+SUPPLIER_MARK = "visma_is_supplier"
 LIFECYCLE = "lifecyclestage"
 EMAIL = "email"
 
-_PROPERTY = re.compile(r"[a-z][a-z0-9_]{0,99}")
 _NAMESPACE = re.compile(r"[A-Za-z0-9_-]{1,48}")
 _DURATION = re.compile(r"(\d{1,5})([smh])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours"}
 
 
-def _property(name: str) -> str:
-    if not _PROPERTY.fullmatch(name):
-        raise ValueError("expected the internal name of a property: small letters, digits and underscores")
-    return name
-
-
 def _mapped_property(name: str) -> str:
-    if _property(name) in (EMAIL, LIFECYCLE, CUSTOMER_MARK):
+    if property_name(name) in (EMAIL, LIFECYCLE, CUSTOMER_MARK, SUPPLIER_MARK):
         raise ValueError(f"{name} is always written; another setting says where it comes from")
     return name
 
@@ -40,10 +43,15 @@ def _source(text: str) -> str:
     return text
 
 
-def _plain_source(text: str) -> str:
+def _supplier_source(text: str) -> str:
+    parse_supplier_source(text)
+    return text
+
+
+def _plain(text: str) -> str:
     if "{" in text:
         raise ValueError("expected the path of one value, like main_contact.email")
-    return _source(text)
+    return text
 
 
 def _url(url: str) -> str:
@@ -79,42 +87,39 @@ def _duration(value: Any) -> Any:
     return timedelta(**{_UNITS[match[2]]: int(match[1])})
 
 
-Property = Annotated[str, AfterValidator(_property)]
 MappedProperty = Annotated[str, AfterValidator(_mapped_property)]
 FieldSource = Annotated[str, AfterValidator(_source)]
-Path = Annotated[str, AfterValidator(_plain_source)]
+Path = Annotated[str, AfterValidator(_plain), AfterValidator(_source)]
+SupplierSource = Annotated[str, AfterValidator(_supplier_source)]
+SupplierPath = Annotated[str, AfterValidator(_plain), AfterValidator(_supplier_source)]
 Url = Annotated[str, AfterValidator(_url)]
 Merge = Literal["overwrite", "fill_empty", "never"]
 
 
-class _Block(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class _Mapping(_Block):
+class _Mapping(Block):
     """What the flows that write properties have in common."""
 
-    fields: dict[MappedProperty, FieldSource | None] = Field(
-        {}, description="property -> path or template; null leaves it out"
-    )
+    fields: Mapping[str, str | None]
     merge: dict[MappedProperty, Merge] = Field(
         {}, description="property -> overwrite, fill_empty or never, for records that HubSpot holds already"
     )
 
     @property
-    def defaults(self) -> Mapping[str, str]:
+    def key(self) -> str:
+        """The unique property that holds our key."""
         raise NotImplementedError
 
     @cached_property
     def sources(self) -> Mapping[str, Source]:
         """Property -> where its value comes from: the defaults, with what the configuration puts over them."""
-        chosen = {**self.defaults, **self.fields}
-        return {name: parse_source(text) for name, text in chosen.items() if text is not None}
+        return _sources(COMPANY_FIELDS, self.fields)
 
     @model_validator(mode="after")
-    def _merges_what_is_mapped(self) -> Self:
+    def _fits_together(self) -> Self:
         if unknown := self.merge.keys() - self.sources.keys():
             raise ValueError(f"merge: {', '.join(sorted(unknown))} is not mapped under fields")
+        if self.key in self.sources:
+            raise ValueError(f"fields: {self.key} holds our key and cannot hold anything else")
         return self
 
 
@@ -125,6 +130,9 @@ class CompaniesSettings(_Mapping):
         "visma_customer_id", description="the unique property that holds our key; must not exist otherwise"
     )
     where: dict[Path, list[str]] = Field({}, description="path -> accepted values; all must fit")
+    fields: dict[MappedProperty, FieldSource | None] = Field(
+        {}, description="property -> path or template; null leaves it out"
+    )
     match: dict[Property, Path] = Field(
         {}, description="property -> path, in order: how companies that people made are found and adopted"
     )
@@ -132,14 +140,35 @@ class CompaniesSettings(_Mapping):
     create_inactive: bool = Field(False, description="whether customers that are inactive already become companies")
 
     @property
-    def defaults(self) -> Mapping[str, str]:
-        return COMPANY_FIELDS
+    def key(self) -> str:
+        return self.customer_key
 
-    @model_validator(mode="after")
-    def _key_is_not_mapped(self) -> Self:
-        if self.customer_key in self.sources:
-            raise ValueError(f"fields: {self.customer_key} holds our key and cannot hold anything else")
-        return self
+    @cached_property
+    def looks_at_contacts(self) -> bool:
+        """Whether anything comes from the contact person."""
+        paths = [parse_source(path) for path in (*self.where, *self.match.values())]
+        return any(source.looks_into("contact") for source in (*self.sources.values(), *paths))
+
+
+class SuppliersSettings(_Mapping):
+    """The flow `suppliers`: which suppliers become companies, and how."""
+
+    supplier_key: Property = Field(
+        "visma_supplier_id", description="the unique property that holds our key; must not exist otherwise"
+    )
+    where: dict[SupplierPath, list[str]] = Field({}, description="path -> accepted values; all must fit")
+    fields: dict[MappedProperty, SupplierSource | None] = Field(
+        {}, description="property -> path or template; null leaves it out"
+    )
+    create_inactive: bool = Field(False, description="whether suppliers that are inactive already become companies")
+
+    @property
+    def key(self) -> str:
+        return self.supplier_key
+
+    @cached_property
+    def sources(self) -> Mapping[str, Source]:
+        return _sources(SUPPLIER_FIELDS, self.fields, parse_supplier_source)
 
 
 class ContactsSettings(_Mapping):
@@ -149,26 +178,43 @@ class ContactsSettings(_Mapping):
         "visma_contact_key", description="the unique property that holds our key; must not exist otherwise"
     )
     email: Path = Field("main_contact.email", description="where the address comes from")
+    fields: dict[MappedProperty, FieldSource | None] = Field(
+        {}, description="property -> path or template; null leaves it out"
+    )
 
     @property
-    def defaults(self) -> Mapping[str, str]:
-        return CONTACT_FIELDS
+    def key(self) -> str:
+        return self.contact_key
 
-    @model_validator(mode="after")
-    def _key_is_not_mapped(self) -> Self:
-        if self.contact_key in self.sources:
-            raise ValueError(f"fields: {self.contact_key} holds our key and cannot hold anything else")
-        return self
+    @cached_property
+    def sources(self) -> Mapping[str, Source]:
+        return _sources(CONTACT_FIELDS, self.fields)
 
 
-class FlowsSettings(_Block):
+def _sources(
+    defaults: Mapping[str, str], chosen: Mapping[str, str | None], parse: Callable[[str], Source] = parse_source
+) -> Mapping[str, Source]:
+    return {name: parse(text) for name, text in {**defaults, **chosen}.items() if text is not None}
+
+
+class FlowsSettings(Block):
     """The flows of a HubSpot target."""
 
     companies: CompaniesSettings = Field(description="the settings of the flow companies; {} for the defaults")
+    suppliers: SuppliersSettings | None = Field(None, description="suppliers, as companies too; {} for the defaults")
     contacts: ContactsSettings | None = Field(None, description="contact persons, linked to their companies")
+    invoices: InvoicesSettings | None = Field(
+        None, description="invoices and credit notes, which HubSpot does not bill"
+    )
+
+    @model_validator(mode="after")
+    def _keys_differ(self) -> Self:
+        if self.suppliers is not None and self.suppliers.key == self.companies.key:
+            raise ValueError("supplier_key and customer_key must be different properties: a company may be both")
+        return self
 
 
-class Settings(_Block):
+class Settings(Block):
     """One HubSpot account."""
 
     base_url: Url = Field("https://api.hubapi.com", description="scheme, host and port of the API")
@@ -190,7 +236,7 @@ class Settings(_Block):
     flows: FlowsSettings = Field(description="the flows to run")
 
 
-class Credentials(_Block):
+class Credentials(Block):
     """What the vault holds for a HubSpot account: the token of a private app or a service key, which act alike."""
 
     access_token: SecretStr

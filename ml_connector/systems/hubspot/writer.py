@@ -1,8 +1,8 @@
-"""Delivers companies and contacts: a hundred changes a call, some calls at once."""
+"""Delivers companies, suppliers and contacts: a hundred changes a call, some calls at once."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import chain, islice
 
@@ -13,17 +13,19 @@ from ml_connector.systems.hubspot.batches import batched
 from ml_connector.systems.hubspot.check import account
 from ml_connector.systems.hubspot.client import BATCH, HubSpotClient
 from ml_connector.systems.hubspot.group import Group, Halted, Kind
+from ml_connector.systems.hubspot.mapping import TWIN
 from ml_connector.systems.hubspot.matching import Matcher
 from ml_connector.systems.hubspot.merging import OVERWRITE
-from ml_connector.systems.hubspot.properties import COMPANIES, key_of, require
+from ml_connector.systems.hubspot.properties import require, written
+from ml_connector.systems.hubspot.settings import CompaniesSettings
 
 
 class ObjectsWriter:
-    """A `Writer` of one kind of object: `companies` or `contacts`."""
+    """The `Writer` of a flow that writes objects: companies, suppliers, contacts."""
 
-    def __init__(self, client: HubSpotClient, kind: str) -> None:
+    def __init__(self, client: HubSpotClient, flow: str) -> None:
         self._client = client
-        self._name = kind
+        self._flow = flow
         self._kind: Kind | None = None
 
     @property
@@ -41,7 +43,7 @@ class ObjectsWriter:
         def work(group: Sequence[Change]) -> list[Result]:
             return Group.of(self._client, kind, group).run()
 
-        groups = batched(chain(first, source), BATCH, kind=lambda change: change.create)
+        groups = batched(chain(first, source), BATCH, kind=_way)
         try:
             for results in concurrently(work, groups, self._client.settings.connections):
                 yield from results
@@ -62,19 +64,17 @@ class ObjectsWriter:
             settings = self._client.settings
             if settings.portal is not None:
                 account(self._client)
-            matched = settings.flows.companies.match if self._name == COMPANIES else {}
-            there = require(self._client, self._name, matched)
-            key = key_of(self._name, settings)
-            matcher = None
-            if matched:
-                unique = {name: there[name].unique for name in matched}
-                matcher = Matcher(self._client, self._name, key, unique)
-            self._kind = Kind(self._name, key, _rules(self._client, self._name), matcher)
+            write = written(settings)[self._flow]
+            block = write.block
+            matched = block.match if isinstance(block, CompaniesSettings) else {}
+            there = require(self._client, self._flow, matched)
+            unique = {name: there[name].unique for name in matched}
+            matcher = Matcher(self._client, write.kind, block.key, unique) if matched else None
+            rules = {name: rule for name, rule in block.merge.items() if rule != OVERWRITE}
+            self._kind = Kind(write.kind, block.key, rules, matcher)
         return self._kind
 
 
-def _rules(client: HubSpotClient, kind: str) -> Mapping[str, str]:
-    """Property -> merge behaviour, where it is not to overwrite."""
-    flows = client.settings.flows
-    block = flows.companies if kind == COMPANIES else flows.contacts
-    return {name: rule for name, rule in block.merge.items() if rule != OVERWRITE} if block else {}
+def _way(change: Change) -> tuple[bool, bool]:
+    """Changes of one way are written by the same calls: who must not be created, and who joins another's company."""
+    return change.create, TWIN in change.body

@@ -11,7 +11,8 @@ Calls of one change:
 | may be created                 | PUT                                                                                |
 | must not be created            | PATCH; nobody there: skipped                                                       |
 | archive                        | DELETE; nobody there: done before, or skipped                                      |
-| moved to another address       | PATCH of the old member; it is gone, or the new address is taken: as above         |
+| moved to another address       | PATCH of the old member, wherever an unanswered write may have left it; nobody is  |
+|                                | there, or the new address is taken: as above                                       |
 | new address, old one is shared | GET of the old member, for who said no there says no here; then as above           |
 | tag given or taken             | POST of the tags, after any of the above                                           |
 
@@ -67,6 +68,8 @@ ABSENT: Mapping[Kind, str | None] = {
 
 TAKES_OFF = frozenset({Kind.LEAVE, Kind.WITHDRAW})
 ARCHIVES = frozenset({Kind.ARCHIVE, Kind.DISCARD})
+EVERYWHERE = ARCHIVES | {Kind.WITHDRAW}
+"""What is done wherever an unanswered write may have put the member."""
 TAGGED = frozenset({Kind.CREATE, Kind.UPDATE, Kind.PATCH, Kind.LEAVE})
 _ON_THE_LIST = {Kind.CREATE: Kind.UPDATE}
 """What a call turns out to be when it found the member."""
@@ -119,8 +122,11 @@ def exchange(change: Change, kind: Kind, audience: str) -> Exchange:
     """The calls about one change of this kind; returns its result."""
     last_known = known_no(change)
     if change.operation is Operation.MOVE and change.target_id is not None and kind not in ARCHIVES:
-        step = _patch(audience, change.target_id, {**_member(change), "email_address": _email(change)})
-        reply = yield step
+        for place in (change.target_id, *change.astray):
+            step = _patch(audience, place, {**_member(change), "email_address": _email(change)})
+            reply = yield step
+            if not reply.is_gone:
+                break
         taken = reply.refusal is not None and reply.refusal.vendor_code == MEMBER_EXISTS
         if not taken and not reply.is_gone:
             return (yield from _ending(change, _ON_THE_LIST.get(kind, kind), audience, change.claim, step, reply))
@@ -132,8 +138,15 @@ def exchange(change: Change, kind: Kind, audience: str) -> Exchange:
         if not old.is_gone and old.data["status"] in MAY_HAVE_SAID_NO:
             last_known = old.data["status"]
     status_if_new = UNSUBSCRIBED if last_known else change.body.get("status_if_new")
-    step = _main_step(change, kind, audience, status_if_new)
-    return (yield from _ending(change, kind, audience, _place(change, kind), step, (yield step)))
+    place = _place(change, kind)
+    step = _main_step(change, kind, audience, place, status_if_new)
+    reply = yield step
+    for stray in change.astray if kind in EVERYWHERE and reply.refusal is None else ():
+        other = _main_step(change, kind, audience, stray, status_if_new)
+        found = yield other
+        if found.refusal is not None or reply.is_gone:
+            place, step, reply = stray, other, found
+    return (yield from _ending(change, kind, audience, place, step, reply))
 
 
 def _ending(change: Change, kind: Kind, audience: str, place: str, step: Step, reply: Reply) -> Exchange:
@@ -294,14 +307,14 @@ def _place(change: Change, kind: Kind) -> str:
     return (change.target_id if there else None) or change.claim
 
 
-def _main_step(change: Change, kind: Kind, audience: str, status_if_new: str | None) -> Step:
-    path = member_path(audience, _place(change, kind))
+def _main_step(change: Change, kind: Kind, audience: str, place: str, status_if_new: str | None) -> Step:
+    path = member_path(audience, place)
     if kind in ARCHIVES:
         return Step("DELETE", path, {}, absent=True)
     if kind in (Kind.CREATE, Kind.UPDATE):
         body = {**_member(change), "email_address": _email(change), "status_if_new": status_if_new}
         return Step("PUT", path, _PARAMS, encoded(body))
-    return _patch(audience, _place(change, kind), _member(change))
+    return _patch(audience, place, _member(change))
 
 
 def _patch(audience: str, place: str, body: Mapping[str, Any]) -> Step:

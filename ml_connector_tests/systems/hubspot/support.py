@@ -26,7 +26,8 @@ from ml_connector.store.deliveries import State
 from ml_connector.store.ledger import Ledger
 from ml_connector.systems.hubspot.account import HubSpotAccount
 from ml_connector.systems.hubspot.flows import flows
-from ml_connector.systems.hubspot.mapping import CLASSES, CONTACTS, CUSTOMERS
+from ml_connector.systems.hubspot.parties import CONTACTS, CUSTOMERS, SUPPLIERS
+from ml_connector.systems.hubspot.parties import CUSTOMER_CLASSES as CLASSES
 from ml_connector.systems.hubspot.settings import Credentials, Settings
 
 QUICK = Retries(attempts=3, limits=6, first_pause=0.01, longest_pause=0.02, jitter=0.0, outages=100)
@@ -35,18 +36,20 @@ START = datetime(2026, 11, 1, tzinfo=UTC)
 CHANGE_TIME = "2026-11-01T10:00:00"
 COMPANY = "nordic"
 TARGET = "hubspot"
-BOTH = {"companies": {}, "contacts": {}}
 
 
 def settings(
     companies: Mapping[str, Any] | None = None,
     contacts: Mapping[str, Any] | None = None,
     url: str = "https://api.hubapi.com",
+    suppliers: Mapping[str, Any] | None = None,
     **others: Any,
 ) -> Settings:
-    """A target's block with both flows; what is given goes over the smallest blocks of the flows."""
-    both = {"companies": dict(companies or {}), "contacts": dict(contacts or {})}
-    return Settings.model_validate({"base_url": url, "flows": both, **others})
+    """A target's block with companies and contacts; what is given goes over the smallest blocks of the flows."""
+    chosen = {"companies": dict(companies or {}), "contacts": dict(contacts or {})}
+    if suppliers is not None:
+        chosen["suppliers"] = dict(suppliers)
+    return Settings.model_validate({"base_url": url, "flows": chosen, **others})
 
 
 def customer(number: str = "10001", email: str | None = "kari@nordfisk.no", **members: Any) -> dict[str, Any]:
@@ -67,6 +70,23 @@ def customer(number: str = "10001", email: str | None = "kari@nordfisk.no", **me
         "customerClass": {"id": "B2B", "description": None},
         "currencyId": "NOK",
         "corporateId": "987654321",
+        "vatRegistrationId": "NO987654321MVA",
+        "lastModifiedDateTime": CHANGE_TIME,
+    }
+    return row | members
+
+
+def supplier(number: str = "50001", **members: Any) -> dict[str, Any]:
+    """A supplier as Visma shows it; the business of `customer()`, unless something else is said."""
+    row: dict[str, Any] = {
+        "number": number,
+        "internalId": int(number) - 49_900,
+        "name": "Nordfisk AS (leverandør)",
+        "status": "Active",
+        "mainAddress": {"addressLine1": "Kaien 2", "city": "Tromsø", "country": {"id": "NO", "name": "Norge"}},
+        "mainContact": {"email": "ordre@nordfisk.no", "phone1": "+47 77 00 00 01"},
+        "supplierClass": {"id": "VARER", "description": None},
+        "corporateId": " 987 654 321",
         "vatRegistrationId": "NO987654321MVA",
         "lastModifiedDateTime": CHANGE_TIME,
     }
@@ -228,7 +248,9 @@ class Target:
 class Visma:
     """What the source holds."""
 
-    rows: dict[str, dict[str, dict[str, Any]]] = field(default_factory=lambda: {CUSTOMERS: {}, CONTACTS: {}})
+    rows: dict[str, dict[str, dict[str, Any]]] = field(
+        default_factory=lambda: {CUSTOMERS: {}, SUPPLIERS: {}, CONTACTS: {}}
+    )
     now: datetime = START + timedelta(hours=1)
     calls: int = 0
 
@@ -238,7 +260,8 @@ class Visma:
 
     def put(self, *rows: Mapping[str, Any]) -> None:
         for row in rows:
-            entity, key = (CUSTOMERS, row["number"]) if "number" in row else (CONTACTS, str(row["contactId"]))
+            entity = SUPPLIERS if "supplierClass" in row else CUSTOMERS if "number" in row else CONTACTS
+            key = str(row["contactId"] if entity == CONTACTS else row["number"])
             self.rows[entity][key] = {**row, "lastModifiedDateTime": self.clock().isoformat()}
 
     def read(self, entity: str, since: datetime | None) -> Iterator[Page]:
@@ -270,7 +293,12 @@ class Sync:
         return {flow.name: flow for flow in flows(self.account.client.settings, COMPANY)}
 
     def read(self, *, whole: bool = False) -> None:
-        for entity in (Entity(CONTACTS, "Contacts", secondary=True), Entity(CUSTOMERS, "Customers")):
+        entities = (
+            Entity(CONTACTS, "Contacts", secondary=True),
+            Entity(CUSTOMERS, "Customers"),
+            Entity(SUPPLIERS, "Suppliers"),
+        )
+        for entity in entities:
             poll(
                 self.visma,
                 entity,

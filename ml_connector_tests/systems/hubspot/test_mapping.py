@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from ml_connector.engine.records import Desired, Need, Record, Reject, Skip
 from ml_connector.systems.hubspot.flows import flows
-from ml_connector.systems.hubspot.mapping import CLASSES, CONTACTS
+from ml_connector.systems.hubspot.parties import CONTACTS
+from ml_connector.systems.hubspot.parties import CUSTOMER_CLASSES as CLASSES
 from ml_connector_tests.systems.hubspot.support import (
     SENT_AT,
     contact,

@@ -294,3 +294,58 @@ def test_another_audience_is_delivered_anew(nordic: Nordic, mailchimp: Mailchimp
     assert counts(nordic.sync(audience="ffffffffff")) == {"read": 1, "updated": 1}
     assert mailchimp.known(email(1))["status"] == "subscribed"
     assert nordic.state("1").facts["list_id"] == "ffffffffff"
+
+
+def lose_an_answer(nordic: Nordic) -> None:
+    """Every try of the next write takes effect, and none is answered."""
+    nordic.target.faults({"fault": "lost_answer", "path": "/members/"})
+    nordic.sync()
+    nordic.target.faults()
+    nordic.now += timedelta(days=1)
+
+
+def members(mailchimp: Mailchimp) -> dict[str, str]:
+    """Address -> status."""
+    return {one["email_address"]: one["status"] for one in mailchimp.control("members?count=1000")["members"]}
+
+
+def test_who_says_no_after_a_lost_answer_is_taken_off(nordic: Nordic, mailchimp: Mailchimp) -> None:
+    """The member came to be and nobody heard of it; the contact is flagged before it is tried again."""
+    nordic.put(customer("1", email(1)))
+    lose_an_answer(nordic)
+    assert mailchimp.known(email(1))["status"] == "subscribed"
+    nordic.put(contact(1, email(1), businessAccount="1", noMassMail=True), CONTACTS)
+    nordic.sync()
+    assert mailchimp.known(email(1))["status"] == "unsubscribed"
+
+
+def test_a_member_that_nobody_saw_come_moves_with_its_address(nordic: Nordic, mailchimp: Mailchimp) -> None:
+    """One member, at the new address, with its history."""
+    nordic.put(customer("1", email(1)))
+    lose_an_answer(nordic)
+    nordic.put(customer("1", email(2)))
+    nordic.sync()
+    assert members(mailchimp) == {email(2): "subscribed"}
+
+
+@pytest.mark.parametrize("last", [1, 3])
+def test_a_move_that_nobody_saw_is_followed(nordic: Nordic, mailchimp: Mailchimp, last: int) -> None:
+    """The address changes and the answer is lost; it changes back, or once more."""
+    nordic.put(customer("1", email(1)))
+    nordic.sync()
+    nordic.put(customer("1", email(2)))
+    lose_an_answer(nordic)
+    nordic.put(customer("1", email(last)))
+    nordic.sync()
+    assert members(mailchimp) == {email(last): "subscribed"}
+
+
+def test_who_says_no_after_a_lost_move_is_taken_off_wherever_they_are(nordic: Nordic, mailchimp: Mailchimp) -> None:
+    """At the old address or at the new one."""
+    nordic.put(customer("1", email(1)))
+    nordic.sync()
+    nordic.put(customer("1", email(2)))
+    lose_an_answer(nordic)
+    nordic.put(contact(1, email(2), businessAccount="1", noMassMail=True), CONTACTS)
+    nordic.sync()
+    assert members(mailchimp) == {email(2): "unsubscribed"}

@@ -1,0 +1,58 @@
+"""The flows of documents: invoices and credit notes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from hashlib import sha256
+from typing import Any
+
+from ml_connector.engine.ports import Flow
+from ml_connector.engine.records import Mapped, Record
+from ml_connector.systems.hubspot.invoice_settings import INVOICE_TYPES, InvoicesSettings
+from ml_connector.systems.hubspot.invoices import CREDIT_NOTES, INVOICES, map_invoice
+from ml_connector.systems.hubspot.settings import Settings
+
+INVOICES_FLOW = "invoices"
+CREDIT_NOTES_FLOW = "credit_notes"
+VERSION = 1
+"""Of the mapping itself; a new one maps every document again."""
+
+
+class InvoicesFlow:
+    """Documents of one entity to HubSpot invoices; a `Flow` (see `engine/ports.py`)."""
+
+    secondary: tuple[str, ...] = ()
+    reference: tuple[str, ...] = ()
+    withdrawal: Mapping[str, Any] | None = None
+
+    def __init__(self, name: str, title: str, entity: str, settings: Settings, invoices: InvoicesSettings, space: str):
+        self.name = name
+        self.title = title
+        self.entity = entity
+        self.invoices = invoices
+        self.namespace = space
+        self.portal = settings.portal
+        self.contacts = settings.flows.contacts is not None
+        self.settle: timedelta = settings.settle
+        self.on_rejected_fail: bool = settings.on_rejected == "fail"
+        parts = [VERSION, name, space, self.portal, self.contacts, invoices.model_dump(mode="json")]
+        self.fingerprint: str = sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
+        self.fields: Mapping[str, str] = {
+            invoices.invoice_key: "document_type and reference_number",
+            **dict.fromkeys(INVOICE_TYPES, "the document's own"),
+            **invoices.sources,
+        }
+
+    def map(self, record: Record) -> Mapped:
+        return map_invoice(record, self.invoices, self.namespace, self.portal, contacts=self.contacts)
+
+
+def document_flows(settings: Settings, namespace: str) -> Iterator[Flow]:
+    """The flows of documents that the settings switch on."""
+    invoices = settings.flows.invoices
+    if invoices is not None:
+        yield InvoicesFlow(INVOICES_FLOW, "Invoices", INVOICES, settings, invoices, namespace)
+        if invoices.credit_notes:
+            yield InvoicesFlow(CREDIT_NOTES_FLOW, "Credit notes", CREDIT_NOTES, settings, invoices, namespace)
