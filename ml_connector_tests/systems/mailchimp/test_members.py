@@ -284,6 +284,28 @@ def test_a_batch_that_does_not_finish_holds_up_nobody_else(
     assert nordic.references() == set()
 
 
+def test_a_newer_version_follows_the_batch_that_carries_the_older_one(
+    nordic: Nordic, mailchimp: Mailchimp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """failures.md 35: it waits while the batch is at work, and is not forgotten when the batch's results are read."""
+    monkeypatch.setattr(earlier, "PATIENCE", 0.0)
+    mailchimp.configure(batch_seconds=6.0)
+    nordic.now = datetime.now(UTC)
+    for number in range(1, 11):
+        nordic.put(customer(str(number), email(number)))
+    nordic.target.faults({"fault": "server_error", "path": "/batches/"})
+    assert nordic.sync().stopped is not None
+    (reference,) = nordic.references()
+    nordic.target.faults()
+    nordic.put(customer("1", email(1), name="Newer AS"))
+    assert counts(nordic.sync()) == {"read": 10, "failed": 10}
+    mailchimp.finished(reference)
+    assert mailchimp.known(email(1))["merge_fields"]["COMPANY"] == "Nordfisk AS"
+    nordic.now += timedelta(minutes=10)
+    assert counts(nordic.sync()) == {"read": 10, "created": 9, "updated": 1}
+    assert mailchimp.known(email(1))["merge_fields"]["COMPANY"] == "Newer AS"
+
+
 def test_another_audience_is_delivered_anew(nordic: Nordic, mailchimp: Mailchimp, open_target: OpenTarget) -> None:
     """failures.md 17: the customers are unchanged, but the new audience does not have them."""
     nordic.put(customer("1", email(1)))
