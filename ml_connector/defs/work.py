@@ -48,12 +48,16 @@ class Work:
 
 
 def to_read(home: OpenHome, company: Company, now: datetime) -> Span:
-    """From the first window that is not covered up to the open one, so that downtime heals itself."""
+    """From the first window that is not covered up to the open one, so that downtime heals itself.
+
+    Before the first read the range is bounded: each window costs Dagster some events, and a read shows the same figures
+    in all of them. Older ones stay missing; what changed then counts to them all the same where it is delivered.
+    """
     readings = home.ledger(company.name).readings
     windowed = [entity for entity in company.entities if entity.windowed]
     covered = [readings.coverage(entity.name).until for entity in windowed]
     read_before = [moment for moment in covered if moment is not None]
-    since = min(read_before) if len(read_before) == len(covered) else company.windows.start
+    since = min(read_before) if len(read_before) == len(covered) else now - MOST_MISSING * company.windows.length
     return Span(company.windows.key(since, now), company.windows.key(now, now))
 
 
@@ -61,10 +65,11 @@ def to_deliver(home: OpenHome, instance: dg.DagsterInstance, company: Company, t
     """What is due at a target, and the windows of a run that delivers it.
 
     The run reaches to the open window, and back to where the last one ended: a window in which nothing changed is shown
-    as delivered too, instead of as missing.
+    as delivered too, instead of as missing. Only failed windows take it back further than `MOST_MISSING`.
     """
     ledger = home.ledger(company.name)
     open_window = company.windows.key(now, now)
+    earliest = company.windows.key(now - MOST_MISSING * company.windows.length, now)
     due, failed, windows = False, set[str](), {open_window}
     for flow in target.flows:
         statuses = _statuses(instance, company, target, flow)
@@ -72,7 +77,7 @@ def to_deliver(home: OpenHome, instance: dg.DagsterInstance, company: Company, t
         red = {window for window, status in statuses.items() if status == FAILED}
         if red:
             failed |= red - rejected(home, company, target, flow) - _held(ledger, company, target, flow, red, now)
-        windows |= failed | outstanding(home, company, target, flow, now)
+        windows |= failed | {max(window, earliest) for window in outstanding(home, company, target, flow, now)}
         windows |= _missing_before(min(windows), statuses)
     return Work(due, failed, Span(min(windows), open_window))
 
