@@ -25,6 +25,14 @@ DIALECTS = ("sqlite", "postgresql")
 TEMPLATE = "ml_connector_template"
 SERVER_SETTINGS = "fsync = off\nsynchronous_commit = off\nfull_page_writes = off\nmax_connections = 200\n"
 PASSWORD_USER = "secured"  # its password is asked for; everybody else on the socket is trusted
+LONGEST_FIRST = ("faults", "deploy", "cli", "browser", "defs", "engine", "systems")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The folders that take longest come first, so that no core waits for another one at the end."""
+    places = {name: place for place, name in enumerate(LONGEST_FIRST)}
+    root = Path(__file__).parent
+    items.sort(key=lambda item: places.get(item.path.relative_to(root).parts[0], len(places)))
 
 
 @pytest.fixture(scope="session")

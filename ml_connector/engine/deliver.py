@@ -14,8 +14,9 @@ from itertools import chain
 
 from ml_connector.engine.checkpoints import reached
 from ml_connector.engine.dependents import Bring, Lacking
+from ml_connector.engine.doubts import Doubts
 from ml_connector.engine.needs import Needs
-from ml_connector.engine.outcomes import Recorder, intent_of, resumed, waiting
+from ml_connector.engine.outcomes import Recorder, resumed, waiting
 from ml_connector.engine.plan import Planned, Planner, Send, Settle
 from ml_connector.engine.ports import Clock, Flow, Writer
 from ml_connector.engine.records import Change, Result
@@ -108,8 +109,8 @@ class _Delivery:
     book: Deliveries = field(init=False)
     planner: Planner = field(init=False)
     recorder: Recorder = field(init=False)
-    doubts: dict[str, Intent] = field(default_factory=dict)  # writes without an answer, earlier ones and our own
-    lingering: dict[str, Intent] = field(default_factory=dict)  # those that stay in doubt when they are answered now
+    doubts: Doubts = field(init=False)
+    lasting: set[str] = field(default_factory=set)  # records whose earlier doubt lasted when they were sent again
     tallies: Tallies = field(default_factory=Tallies)
     planned: dict[str, Send] = field(default_factory=dict)  # the writer did not take these yet
     in_flight: dict[str, Send] = field(default_factory=dict)  # it took these, their outcome is not recorded
@@ -126,9 +127,9 @@ class _Delivery:
         self.book = open_book(self.flow, self.ledger, self.target)
         taken_up_to = self._open()
         up_to = self.book.newest([self.flow.entity, *self.flow.secondary, *self.flow.reference])
-        self.doubts = {intent.key: intent for intent in self.book.intents()}
+        self.doubts = Doubts(self.book.intents(), self.flow.settle, self.writer.settled)
         needs = Needs(self.ledger.links(self.target))
-        self.planner = Planner(self.flow, self.ledger, self.book, self.doubts, self.only is not None, needs)
+        self.planner = Planner(self.flow, self.ledger, self.book, self.doubts.by_key, self.only is not None, needs)
         self.recorder = Recorder(
             self.flow, self.ledger, self.book, self.target, self.system, self.run_id, up_to, self.tallies
         )
@@ -165,14 +166,18 @@ class _Delivery:
     def _resume(self) -> None:
         """Fetch the outcomes of what an earlier process handed over under a reference."""
         handed_over: dict[str, list[str]] = {}
-        for intent in self.doubts.values():
+        for intent in self.doubts.by_key.values():
             if intent.reference is not None:
                 handed_over.setdefault(intent.reference, []).append(intent.key)
         for reference, keys in handed_over.items():
             states = self.book.states(keys)
+            claimants = self.book.claimants([self.doubts.by_key[key].claim for key in keys])
+            holders = {one.target_id: one.key for one in claimants}
             now = self.clock()
             for result in self.writer.resume(reference, keys):
-                plan = resumed(self.doubts[result.key], states.get(result.key), now)
+                doubt = self.doubts.by_key[result.key]
+                holder = holders.get(doubt.claim)
+                plan = resumed(doubt, states.get(result.key), None if holder == result.key else holder, now)
                 self._take_up(plan)
                 self.busy |= plan.identities()
                 self.in_flight[plan.key] = plan
@@ -182,7 +187,8 @@ class _Delivery:
     def _passes(self, taken_up_to: int, up_to: int) -> None:
         """One pass over the work, then over what that made due, until nothing is."""
         work = self.book.named(self.only) if self.only is not None else self._work(taken_up_to, up_to)
-        for _ in range(PASSES):
+        left, postponed = PASSES, list[str]()
+        while left:
             for result in self.writer.deliver(self._changes(work), self.book):
                 self._answered(result)
                 if len(self.answered) >= COMMIT_ROWS or time.monotonic() - self.committed_at > COMMIT_SECONDS:
@@ -190,7 +196,9 @@ class _Delivery:
             self._commit()
             reached("deliver: pass ended")
             self.lacking.bring(self.bring)
+            fewer = 0 < len(self.again) < len(postponed)  # of many that leave one identity, one at a time may
             postponed, self.again = list(self.again), {}
+            left -= 0 if fewer else 1
             now = self.clock()
             others = self.only is None and self.book.has_due(now)
             if not postponed and not others:
@@ -199,10 +207,14 @@ class _Delivery:
 
     def _work(self, taken_up_to: int, up_to: int) -> Iterator[list[Version]]:
         """What an earlier process left open, what is due, what is new, and what a related row made new."""
-        states = self.book.states(list(self.doubts))
-        left_open = [key for key in self.doubts if key not in states or states[key].due_at is None]
+        states = self.book.states(list(self.doubts.by_key))
+        over = self.doubts.over(states, self.clock())
+        with self.book.transaction() as connection:
+            self.book.forget(connection, over)
+        for key in over:
+            self.doubts.end(key)
         return chain(
-            self.book.named(left_open),
+            self.book.named(self.doubts.left_open(states)),
             self.book.due(self.clock()),
             self.book.fresh(taken_up_to, up_to),
             self.book.touched(taken_up_to, up_to),
@@ -219,19 +231,17 @@ class _Delivery:
                     self.again[plan.key] = None
                 elif isinstance(plan, Settle):
                     settled.append(plan)
-                elif self.doubts and self._must_wait(plan, now):
+                elif self.doubts.must_wait(plan, now):
                     settled.append(waiting(plan))
                 else:
-                    self._keep_in_doubt(plan, now)
+                    if self.doubts.lasts(plan.key, now):
+                        self.lasting.add(plan.key)
                     self.planned[plan.key] = plan
                     self.busy |= identities
             for taken in (*settled, *self.planned.values()):
                 self._take_up(taken)
-            over = [one.key for one in settled if one.key in self.doubts and not self._lingers(one, now)]
-            self.recorder.settle(settled, list(self.planned.values()), over, now, self._window)
+            self.recorder.settle(settled, list(self.planned.values()), now, self._window)
             reached("deliver: intents written")
-            for key in over:
-                del self.doubts[key]
             while self.planned:
                 key = next(iter(self.planned))
                 self.in_flight[key] = self.planned.pop(key)
@@ -240,31 +250,6 @@ class _Delivery:
     def _must_bring(self, plan: Planned) -> bool:
         """Whether what the record needs of another flow is brought over before it is planned again."""
         return self.bring is not None and self.lacking.is_to_be_brought(plan)
-
-    def _must_wait(self, plan: Send, now: datetime) -> bool:
-        """Whether a write that was never answered may still overtake this one."""
-        concerned = [
-            intent
-            for identity in plan.identities()
-            for intent in self._doubts_about(identity)
-            if intent.digest != plan.change.digest or intent.key != plan.key
-        ]
-        return any(self._may_take_effect(intent, now) for intent in concerned)
-
-    def _lingers(self, plan: Settle, now: datetime) -> bool:
-        return plan.waits or self._may_take_effect(self.doubts[plan.key], now)
-
-    def _may_take_effect(self, intent: Intent, now: datetime) -> bool:
-        return now < intent.started_at + self.flow.settle or not self.writer.settled(intent.started_at)
-
-    def _keep_in_doubt(self, plan: Send, now: datetime) -> None:
-        """The answer to a repeated write says nothing about an earlier try, so a newer version has to wait for that."""
-        doubt = self.doubts.get(plan.key)
-        if doubt is not None and self._may_take_effect(doubt, now):
-            self.lingering[plan.key] = doubt
-
-    def _doubts_about(self, identity: str) -> list[Intent]:
-        return [intent for intent in self.doubts.values() if intent.claim == identity]
 
     def _take_up(self, plan: Planned) -> None:
         if not self._is_counted(plan):
@@ -291,17 +276,20 @@ class _Delivery:
         if not self.answered:
             return
         now = self.clock()
-        doubts = {plan.key: intent_of(plan, now) for plan, result in self.answered if result.uncertain}
-        for plan, _ in self.answered:
-            if (lingering := self.lingering.pop(plan.key, None)) is not None:
-                doubts.setdefault(plan.key, lingering)
+        doubts: dict[str, Intent] = {}
+        for plan, result in self.answered:
+            doubt = self.doubts.after(plan, result, now, lasting=plan.key in self.lasting)
+            if doubt is not None:
+                doubts[plan.key] = doubt
         self.recorder.record(self.answered, now, self._window, doubts)
         reached("deliver: outcomes recorded")
         for plan, _ in self.answered:
             del self.in_flight[plan.key]
             self.busy -= plan.identities()
-            self.doubts.pop(plan.key, None)
-        self.doubts |= doubts
+            self.lasting.discard(plan.key)
+            self.doubts.end(plan.key)
+        for doubt in doubts.values():
+            self.doubts.add(doubt)
         self.answered = []
 
     def _close(self, taken_up_to: int, up_to: int, stopped: StoppedProblem | None) -> set[str]:
@@ -312,8 +300,10 @@ class _Delivery:
                 self.book.took_up(up_to, self.clock())
                 reached("deliver: everything taken up")
             return set()
-        with self.book.transaction() as connection:  # these were never sent
+        earlier = [doubt for key in self.planned if (doubt := self.doubts.by_key.get(key)) is not None]
+        with self.book.transaction() as connection:  # these were never sent: what was in doubt before is so again
             self.book.forget(connection, list(self.planned))
+            self.book.intend(connection, earlier, self.run_id)
         unfinished = set()
         for plan in chain(self.planned.values(), self.in_flight.values()):
             window = self._window(plan)

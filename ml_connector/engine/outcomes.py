@@ -46,13 +46,8 @@ class Recorder:
     def __post_init__(self) -> None:
         self.links = self.ledger.links(self.target)
 
-    def settle(
-        self, settled: Sequence[Settle], sending: Sequence[Send], over: Sequence[str], now: datetime, window: Window
-    ) -> None:
-        """Record what needs no call, and the intents of what is about to be sent, in one transaction.
-
-        `over`: the records of which no earlier write can take effect any more; their intents end.
-        """
+    def settle(self, settled: Sequence[Settle], sending: Sequence[Send], now: datetime, window: Window) -> None:
+        """Record what needs no call, and the intents of what is about to be sent, in one transaction."""
         if not settled and not sending:
             return
         states = [self._settled_state(plan, window(plan), now) for plan in settled]
@@ -60,7 +55,6 @@ class Recorder:
         with self.book.transaction() as connection:
             self.book.record(connection, states)
             self.book.wake(connection, _changed_claims(settled), now)
-            self.book.forget(connection, over)
             self.book.intend(connection, [intent_of(plan, now) for plan in sending], self.run_id)
             note_lacking(connection, self.links, self.flow.name, [*settled, *sending])
             note_unchanged(connection, self.links, self.flow.name, settled)
@@ -71,7 +65,7 @@ class Recorder:
     ) -> None:
         """Record what the target answered: states, audit and the end of the intents, in one transaction.
 
-        `doubts`: what of it may still take effect, by key; those intents stay, and are as old as it says.
+        `doubts`: what is in doubt afterwards, by key.
         """
         states, entries, displaced = [], [], []
         for plan, result in answers:
@@ -84,7 +78,9 @@ class Recorder:
             self.book.displace(connection, displaced)
             self.book.record(connection, states)
             self.book.forget(connection, [result.key for _, result in answers if result.key not in doubts])
-            self.book.doubt(connection, list(doubts.values()))
+            uncertain = {result.key for _, result in answers if result.uncertain}
+            self.book.doubt(connection, [doubt for key, doubt in doubts.items() if key in uncertain])
+            self.book.intend(connection, [doubt for key, doubt in doubts.items() if key not in uncertain], self.run_id)
             self.book.wake(connection, _changed_claims([plan for plan, _ in answers]), now)
             note_delivered(connection, self.links, self.flow.name, answers, now)
             self.ledger.audit(self.target).append(connection, entries)
@@ -157,9 +153,9 @@ class Recorder:
             "claim": plan.claim,
             "stance": plan.stance,
             "target_id": linked_to,
-            "digest": change.digest if confirmed else (before.digest if before else None),
+            "digest": change.digest if confirmed else self._still_held(plan, result),
             "facts": _json(result.facts if confirmed else change.facts),
-            "seq": self.up_to if plan.version.landing_id else (before.seq if before else 0),
+            "seq": (before.seq if before else 0) if plan.is_resumed else self.up_to,
             "changed_at": plan.version.changed_at,
             "outcome": outcome.value,
             "rule": change.rule if explained else None,
@@ -173,6 +169,12 @@ class Recorder:
             "run_id": self.run_id,
             "window": window,
         }
+
+    def _still_held(self, plan: Send, result: Result) -> bytes | None:
+        """The digest of what the target holds after a write that did not work; None: nobody knows."""
+        if plan.state is None or plan.in_doubt or result.uncertain:
+            return None
+        return plan.state.digest
 
     def _verdict(
         self, before: State | None, result: Result, now: datetime
@@ -247,6 +249,7 @@ def waiting(plan: Send) -> Settle:
         claim=plan.claim,
         stance=plan.stance,
         in_doubt=True,
+        astray=plan.astray,
         outcome=Outcome.FAILED,
         kind="in doubt",
         reason="An earlier write was never answered and may still take effect; this is sent once that is over.",
@@ -254,8 +257,9 @@ def waiting(plan: Send) -> Settle:
     )
 
 
-def resumed(intent: Intent, state: State | None, now: datetime) -> Send:
-    """The plan that an earlier process carried out up to the answer."""
+def resumed(intent: Intent, state: State | None, holder: str | None, now: datetime) -> Send:
+    """The plan that an earlier process carried out up to the answer; `holder`: who was linked to the identity."""
+    withdraws = intent.operation == Operation.WITHDRAW and state is not None
     change = Change(
         key=intent.key,
         operation=Operation(intent.operation),
@@ -268,7 +272,15 @@ def resumed(intent: Intent, state: State | None, now: datetime) -> Send:
         digest=intent.digest,
     )
     version = Version(intent.key, now, landing_id=0, position=0, vanished=False)
-    return Send(version=version, state=state, claim=intent.claim, stance=intent.stance, change=change)
+    return Send(
+        version=version,
+        state=state,
+        claim=state.claim if withdraws and state else intent.claim,
+        stance=state.stance if withdraws and state else intent.stance,
+        astray=intent.astray,
+        change=change,
+        displaces=None if withdraws else holder,
+    )
 
 
 def intent_of(plan: Send, now: datetime) -> Intent:
@@ -281,6 +293,7 @@ def intent_of(plan: Send, now: datetime) -> Intent:
         digest=plan.change.digest,
         reference=None,
         started_at=now,
+        astray=tuple(place for place in plan.astray if place != plan.change.claim),
     )
 
 

@@ -27,6 +27,7 @@ class Planned:
         claim: the identity that it wants from now on.
         stance: how it stands to that claim.
         in_doubt: an earlier write was never answered: what the target holds is not known.
+        astray: identities under which such writes may have put the object, besides the one it is linked to.
         lacking: what it needs of other flows, and is not there.
         brings: what of that is brought over before anything else happens to it.
     """
@@ -36,6 +37,7 @@ class Planned:
     claim: str | None
     stance: str | None
     in_doubt: bool = False
+    astray: tuple[str, ...] = ()
     lacking: Sequence[Need] = ()
     brings: Sequence[Need] = ()
 
@@ -50,7 +52,7 @@ class Planned:
     def identities(self) -> set[str]:
         """Every identity at the target that this record concerns."""
         held = self.state.claim if self.state else None
-        return {identity for identity in (self.claim, self.linked_to, held) if identity is not None}
+        return {identity for identity in (self.claim, self.linked_to, held, *self.astray) if identity is not None}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +67,11 @@ class Send(Planned):
     change: Change
     displaces: str | None = None
     aliases: Sequence[str] | None = None
+
+    @property
+    def is_resumed(self) -> bool:
+        """An earlier process carried it out up to the answer; what it was made of is not at hand."""
+        return self.version.landing_id == 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +124,8 @@ class Planner:
         states = self.book.states(list(mapped))
         identities = {claim for wish in mapped.values() if (claim := wish_of(wish)[0]) is not None}
         identities |= {state.target_id for state in states.values() if state.target_id is not None}
+        doubts = [self.in_doubt[key] for key in mapped if key in self.in_doubt]
+        identities |= {place for doubt in doubts for place in (doubt.claim, *doubt.astray)}
         claims = Claims.of(self.book.claimants(list(identities)) if identities else (), mapped)
         resolved = self.needs.resolve(mapped) if self.needs else {}
         return [
@@ -155,11 +164,27 @@ class _Plan:
         doubt = self.planner.in_doubt.get(self.version.key)
         if doubt is None:
             return False
-        return self.state is None or (self.state.digest, self.state.target_id) != (doubt.digest, doubt.claim)
+        confirmed = (self.state.digest, self.state.target_id) if self.state else None
+        return confirmed != (doubt.digest, doubt.claim) or bool(doubt.astray)
 
     @property
     def linked_to(self) -> str | None:
         return self.state.target_id if self.state else None
+
+    @property
+    def astray(self) -> tuple[str, ...]:
+        """See `Planned.astray`."""
+        doubt = self.planner.in_doubt.get(self.version.key)
+        places = dict.fromkeys((doubt.claim, *doubt.astray)) if doubt else ()
+        return tuple(place for place in places if place != self.linked_to)
+
+    def _strays(self, claim: str | None) -> tuple[str, ...]:
+        """Those of them at which the object may be touched: nobody else wants them."""
+        return tuple(
+            place
+            for place in self.astray
+            if place != claim and not self.claims.is_wanted(place, besides=self.version.key)
+        )
 
     def reject(self, mapped: Reject) -> Settle:
         """A broken version keeps its claim: it does not hand what it is linked to over to somebody else."""
@@ -169,6 +194,7 @@ class _Plan:
             claim=self.state.claim if self.state else None,
             stance=self.state.stance if self.state else None,
             in_doubt=self.in_doubt,
+            astray=self.astray,
             outcome=Outcome.REJECTED,
             kind=mapped.kind,
             reason=mapped.reason,
@@ -197,22 +223,32 @@ class _Plan:
                 return unchanged if desired.aliases is None else replace(unchanged, aliases=desired.aliases)
             if self._is_known_absent(desired):
                 return self.skip(desired.rule)
+        operation, target_id, astray = self._whence(desired.claim, standing.old_is_shared)
         return self._send(
             Change(
                 key=self.version.key,
-                operation=_operation(self.linked_to, desired.claim, standing.old_is_shared),
+                operation=operation,
                 claim=desired.claim,
-                target_id=self.linked_to,
+                target_id=target_id,
                 body=body,
                 create=desired.create,
                 rule=desired.rule,
                 facts=standing.holder.facts if standing.holder else (self.state.facts if self.state else {}),
                 digest=digest,
                 old_is_shared=standing.old_is_shared,
+                astray=astray,
             ),
             displaces=standing.holder.key if standing.holder else None,
             aliases=desired.aliases,
         )
+
+    def _whence(self, claim: str, old_is_shared: bool) -> tuple[Operation, str | None, tuple[str, ...]]:
+        """How the object comes to stand under the claim: the operation, from where, and from where else."""
+        linked, strays = self.linked_to, self._strays(claim)
+        if not strays or (linked not in (None, claim) and not old_is_shared):
+            return _operation(linked, claim, old_is_shared), linked, strays
+        rest = strays[1:] if linked is None or old_is_shared else (*strays[1:], linked)
+        return Operation.MOVE, strays[0], rest
 
     def _is_confirmed(self, digest: bytes) -> bool:
         certain = not self.in_doubt and not self.planner.forced
@@ -228,26 +264,30 @@ class _Plan:
         )
 
     def _withdrawal(self, rule: str | None) -> Send | None:
-        """Taking off what this record put there, unless that is done, or somebody else's by now."""
-        body, state = self.planner.flow.withdrawal, self.state
-        if body is None or state is None or state.target_id is None:
+        """Taking off what this record put there, or may have, unless that is done, or somebody else's by now."""
+        body, linked = self.planner.flow.withdrawal, self.linked_to
+        if body is None:
             return None
+        if linked is not None and linked != self.claim and self.claims.is_wanted(linked, besides=self.version.key):
+            linked = None
+        places = [place for place in (linked, *self._strays(None)) if place is not None]
+        if self.claim in self.astray and self.claim not in places:  # its own no goes before what others want
+            places.append(str(self.claim))
         digest = digest_of(body)
-        if state.digest == digest and not self.in_doubt:
-            return None
-        if state.target_id != self.claim and self.claims.is_wanted(state.target_id, besides=self.version.key):
+        if not places or (self.state is not None and self.state.digest == digest and not self.in_doubt):
             return None
         return self._send(
             Change(
                 key=self.version.key,
                 operation=Operation.WITHDRAW,
-                claim=state.target_id,
-                target_id=state.target_id,
+                claim=places[0],
+                target_id=places[0],
                 body=body,
                 create=False,
                 rule=rule,
-                facts=state.facts,
+                facts=self.state.facts if self.state else {},
                 digest=digest,
+                astray=tuple(places[1:]),
             )
         )
 
@@ -258,6 +298,7 @@ class _Plan:
             claim=self.claim,
             stance=self.stance,
             in_doubt=self.in_doubt,
+            astray=self.astray,
             change=change,
             displaces=displaces,
             aliases=aliases,
@@ -276,6 +317,7 @@ class _Plan:
             claim=self.claim,
             stance=self.stance,
             in_doubt=self.in_doubt,
+            astray=self.astray,
             outcome=Outcome.SKIPPED if resolved.withheld else Outcome.FAILED,
             rule=WITHHELD if resolved.withheld else None,
             kind=None if resolved.withheld else DEPENDENCY,
@@ -291,6 +333,7 @@ class _Plan:
             claim=self.claim,
             stance=self.stance,
             in_doubt=self.in_doubt,
+            astray=self.astray,
             outcome=outcome,
             rule=rule,
             reason=reason,

@@ -126,8 +126,8 @@ def poll(
 
 
 def _says_nothing(ledger: Ledger, entity: Entity, reading_id: int, since: datetime | None, rows: int) -> bool:
-    """A first read without a single record is as likely a wrong answer as an empty company: the next is whole too."""
-    if since is not None or rows or entity.secondary:
+    """A first read without a single record is as likely a wrong answer as an empty list: two in a row are believed."""
+    if since is not None or rows or entity.secondary or ledger.readings.was_empty(entity.name, reading_id):
         return False
     _, known = ledger.readings.missing(entity.name, reading_id)
     return known == 0

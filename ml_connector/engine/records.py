@@ -148,8 +148,9 @@ class Change(NamedTuple):
 
     Attributes:
         key: the record's business key.
-        operation: CREATE (no link known), UPDATE (linked to `claim`), MOVE (linked to `target_id`, which differs from
-            `claim`, and nobody else claims the old one), WITHDRAW (take it off: the flow's withdrawal body).
+        operation: CREATE (no link known), UPDATE (linked to `claim`), MOVE (it stands under `target_id`, which differs
+            from `claim`, or else under one of `astray`, and nobody else claims these), WITHDRAW (take it off there and
+            under each of `astray`: the flow's withdrawal body).
         claim: the identity to write to.
         target_id: the identity it is linked to now, or None.
         body: what to send.
@@ -158,6 +159,7 @@ class Change(NamedTuple):
         facts: what the target last said about the object (a member's status).
         digest: 16 bytes over the body; saved only once the target confirmed.
         old_is_shared: with CREATE or UPDATE after a changed identity: another record still claims the old one.
+        astray: further identities under which writes without an answer may have put the object.
     """
 
     key: str
@@ -170,6 +172,7 @@ class Change(NamedTuple):
     facts: Mapping[str, Any]
     digest: bytes
     old_is_shared: bool = False
+    astray: tuple[str, ...] = ()
 
 
 class Result(NamedTuple):

@@ -1,7 +1,8 @@
 """`python -m ml_connector.simulators VENDOR --port P ...`: one simulator as a process of its own.
 
-Every setting of the vendor that is a number, a text, a choice or a switch is an option, as in `--customers 100000
---no-awkward`. Prints nothing but errors; ends on SIGTERM or Ctrl-C. Exit code 2 when an option is wrong or the port is taken.
+Every setting of the vendor that is a number, a text, a choice or a switch is an option: `--customers 100000`,
+`--no-awkward`. Prints nothing but errors; ends on SIGTERM or Ctrl-C. Exit code 2 when an option is wrong or the port is
+taken.
 """
 
 from __future__ import annotations

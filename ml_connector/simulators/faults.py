@@ -15,7 +15,7 @@
 | `html_error`       | 502 with an HTML page, as a gateway sends it                                               |
 | `expired_token`    | 401 in the vendor's shape                                                                  |
 | `locked`           | 423, in the vendor's shape where it has one                                                |
-| `migrating`        | 477 with `Retry-After`: the account is being moved (vendors that say so)                   |
+| `migrating`        | 477 with `Retry-After`: the account is being moved; or as its vendor says it               |
 | `empty_page`       | 200 with a page without rows, in the vendor's shape                                        |
 | `rows_move`        | rows change their place before the call is answered (vendor's hook)                        |
 

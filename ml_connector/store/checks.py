@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Table, and_, func, or_, select
@@ -19,6 +19,9 @@ from ml_connector.store.tables import audit, delivery, flow_state, record_state,
 UNDELIVERED = ("rejected", "failed")
 SAID_NO = ("unsubscribed", "cleaned")
 UNSUBSCRIBED = "unsubscribed"
+SUBSCRIBED = "subscribed"
+CLOCKS = timedelta(minutes=1)
+"""How far the target's clock, which speaks in whole seconds, may be from ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +130,8 @@ def resubscribed(connection: Connection, company: str, target: str, flow: str) -
     """Every request in the audit that put somebody on the list again, or that asked for it.
 
     Two things are looked for: a status that was sent and is not `unsubscribed`; and somebody whom the target last
-    called unsubscribed or cleaned, and whom our own write created anew on the list (somebody who came back by
-    themselves was not created by our write).
+    called unsubscribed or cleaned, and who was on the list after our own write. They may have come back by themselves:
+    then they were not created by our write, and signed up after we knew of the no and before we wrote.
     """
     facts = audit.c.facts  # compact JSON, as the audit writes it
     asked = _audited(company, target, flow).where(
@@ -146,7 +149,10 @@ def resubscribed(connection: Connection, company: str, target: str, flow: str) -
 def _returned(
     connection: Connection, company: str, target: str, flow: str, identity: ColumnElement[Any]
 ) -> Iterator[Breach]:
-    """Those who had said no and were created on the list by a later write, followed by record or by address."""
+    """Those who had said no and were on the list after a later write, followed by record or by address.
+
+    By record only those who were created: a record whose address changed may show somebody else by now.
+    """
     said_no = (
         select(identity)
         .where(
@@ -156,14 +162,28 @@ def _returned(
         .distinct()
     )
     query = _audited(company, target, flow).add_columns(identity.label("identity")).where(identity.in_(said_no))
+    by_address = identity is audit.c.target_id
     status: dict[str, str] = {}
+    known_since: dict[str, datetime] = {}
     for row in connection.execute(query.order_by(audit.c.number)):
-        now = _facts(row).get("status")
+        facts = _facts(row)
+        now = facts.get("status")
         if now is None or now == "archived":  # taking a member off the list does not take back that they said no
             continue
-        if row.outcome == "created" and now not in SAID_NO and status.get(row.identity) in SAID_NO:
+        if now in SAID_NO:
+            known_since[row.identity] = row.at
+        elif status.get(row.identity) in SAID_NO and (
+            row.outcome == "created"
+            or (now == SUBSCRIBED and by_address and not _came_back(facts, known_since[row.identity]))
+        ):
             yield Breach(row.key, row.at, row.run_id, f"{status[row.identity]} before, {now} after our write")
         status[row.identity] = now
+
+
+def _came_back(facts: Mapping[str, Any], said_no_at: datetime) -> bool:
+    """Whether they signed up after we knew of their no; the time is there only if it lies before our write."""
+    opted_in = facts.get("opted_in")
+    return opted_in is not None and datetime.fromisoformat(opted_in) > said_no_at - CLOCKS
 
 
 def _audited(company: str, target: str, flow: str) -> Any:

@@ -52,12 +52,18 @@ class State(NamedTuple):
     due_at: datetime | None
     attempts: int
     first_seen: datetime
+    last_tried: datetime
     run_id: str
     window: str
 
 
 class Intent(NamedTuple):
-    """A change that was about to be sent and whose outcome is not recorded."""
+    """A change that was about to be sent and whose outcome is not known.
+
+    Attributes:
+        reference: of the batch that carries it.
+        astray: identities under which earlier writes without an answer may have put the object.
+    """
 
     key: str
     operation: str
@@ -66,6 +72,7 @@ class Intent(NamedTuple):
     digest: bytes
     reference: str | None
     started_at: datetime
+    astray: tuple[str, ...] = ()
 
 
 class Claimant(NamedTuple):
@@ -104,6 +111,7 @@ _STATE = (
     record_state.c.due_at,
     record_state.c.attempts,
     record_state.c.first_seen,
+    record_state.c.last_tried,
     record_state.c.run_id,
     record_state.c.window,
 )
@@ -115,6 +123,7 @@ _INTENT = (
     intent.c.digest,
     intent.c.reference,
     intent.c.started_at,
+    intent.c.astray,
 )
 
 
@@ -399,7 +408,8 @@ class Deliveries:
     def intents(self) -> list[Intent]:
         """What an earlier process was about to send and did not record."""
         with self._database.connect() as connection:
-            return [Intent(*row) for row in connection.execute(select(*_INTENT).where(self._mine(intent)))]
+            rows = connection.execute(select(*_INTENT).where(self._mine(intent)))
+            return [Intent._make((*row[:-1], tuple(json.loads(row[-1])) if row[-1] else ())) for row in rows]
 
     def intend(self, connection: Connection, intents: Sequence[Intent], run_id: str) -> None:
         """Note what is about to be sent."""
@@ -413,7 +423,8 @@ class Deliveries:
                 "claim": one.claim,
                 "stance": one.stance,
                 "digest": one.digest,
-                "reference": None,
+                "reference": one.reference,
+                "astray": json.dumps(one.astray) if one.astray else None,
                 "started_at": one.started_at,
                 "run_id": run_id,
             }
@@ -520,6 +531,7 @@ def _state(row: Row[Any]) -> State:
         due_at=row[12],
         attempts=row[13],
         first_seen=row[14],
-        run_id=row[15],
-        window=row[16],
+        last_tried=row[15],
+        run_id=row[16],
+        window=row[17],
     )

@@ -131,6 +131,19 @@ class Readings:
         with self._database.connect() as connection:
             return int(connection.execute(query).scalar_one())
 
+    def was_empty(self, entity: str, before: int) -> bool:
+        """Whether the last read that ended before this one had no bound, and was given no row."""
+        query = (
+            select(reading.c.whole, reading.c.rows)
+            .where(reading.c.company == self._company, reading.c.entity == entity, reading.c.id < before)
+            .where(reading.c.finished_at.is_not(None))
+            .order_by(reading.c.id.desc())
+            .limit(1)
+        )
+        with self._database.connect() as connection:
+            last = connection.execute(query).one_or_none()
+        return last is not None and bool(last.whole) and last.rows == 0
+
     def missing(self, entity: str, reading_id: int) -> tuple[int, int]:
         """After a full read: how many records it no longer found, and how many there were."""
         present = and_(self._of(entity), source_row.c.vanished_at.is_(None))

@@ -198,6 +198,7 @@ intent = Table(
     Column("stance", String(8), nullable=False),
     Column("digest", LargeBinary(16), nullable=False),
     Column("reference", String(255)),  # of the batch that carries it
+    Column("astray", Text),  # JSON: where earlier unanswered writes may have put the object
     Column("started_at", Moment, nullable=False),
     Column("run_id", String(64), nullable=False),
 )

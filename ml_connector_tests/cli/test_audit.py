@@ -69,7 +69,7 @@ def test_a_period_is_taken_by_days_and_by_moments(cli: Cli, synced: Home) -> Non
         (("--from", f"{today - day}", "--to", f"{today}"), CUSTOMERS),
         (("--from", f"{today + day}"), 0),
         (("--to", f"{today - day}"), 0),
-        (("--from", f"{today - day}T00:00Z", "--to", f"{today + day}T00:00+02:00"), CUSTOMERS),
+        (("--from", f"{today - day}T00:00Z", "--to", f"{today + 2 * day}T00:00+02:00"), CUSTOMERS),
         (("--to", "2026-01-01T00:00"), 0),
     ]:
         assert len(table(cli("audit", "export", *options).out)) == expected, options

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -134,8 +133,18 @@ class History:
         self.database = database
         self.log = AuditLog(database, vault, "nordic", "mailchimp")
 
-    def add(self, key: str, member: str, outcome: str, status: str | None, sent: str | None = None) -> None:
-        facts: Mapping[str, Any] = {"status": status, "sent_status": sent, "tag": None} if status else {}
+    def add(
+        self,
+        key: str,
+        member: str,
+        outcome: str,
+        status: str | None,
+        sent: str | None = None,
+        opted_in: datetime | None = None,
+    ) -> None:
+        facts: dict[str, Any] = {"status": status, "sent_status": sent, "tag": None} if status else {}
+        if opted_in is not None:
+            facts["opted_in"] = opted_in.isoformat()
         entry = Entry(
             at=START,
             run_id=f"run of {key}",
@@ -195,9 +204,30 @@ def test_the_address_is_followed_from_record_to_record(history: History) -> None
     assert history.breaches() == ["2"]
 
 
-def test_somebody_who_came_back_by_themselves_is_no_breach(history: History) -> None:
-    """Our write found them on the list again and created nobody; what follows starts from there."""
+@pytest.mark.parametrize("said_no", ["unsubscribed", "cleaned"])
+@pytest.mark.parametrize("archived", [False, True])
+@pytest.mark.parametrize("opted_in", [None, START - timedelta(days=30)])
+def test_somebody_who_said_no_and_is_on_the_list_after_an_update_is_a_breach(
+    history: History, said_no: str, archived: bool, opted_in: datetime | None
+) -> None:
+    """failures.md 12: unless they signed up since; a call that brought an archived member back creates nobody."""
+    history.add("1", "a", "updated", said_no)
+    if archived:
+        history.add("1", "a", "updated", "archived")
+    history.add("1", "a", "updated", "subscribed", opted_in=opted_in)
+    assert history.breaches() == ["1"]
+
+
+def test_a_member_at_the_new_address_of_somebody_who_said_no_is_no_breach(history: History) -> None:
+    """Somebody else, who was on the list already; the customer's record shows them from now on."""
     history.add("1", "a", "updated", "unsubscribed")
-    history.add("1", "a", "updated", "subscribed")
+    history.add("1", "b", "updated", "subscribed", opted_in=START - timedelta(days=30))
+    assert history.breaches() == []
+
+
+def test_somebody_who_came_back_by_themselves_is_no_breach(history: History) -> None:
+    """They signed up after we knew of the no and before we wrote; what follows starts from there."""
+    history.add("1", "a", "updated", "unsubscribed")
+    history.add("1", "a", "updated", "subscribed", opted_in=START + timedelta(days=1))
     history.add("1", "a", "created", "subscribed")
     assert history.breaches() == []

@@ -239,6 +239,16 @@ def test_an_empty_first_read_is_not_taken_for_the_whole(sync: Sync) -> None:
     assert counts(sync.sync().total) == {"read": 1, "created": 1}
 
 
+def test_a_list_that_stays_empty_is_covered(sync: Sync) -> None:
+    """Two empty answers in a row are believed: from then on only what changed is asked for."""
+    for covered in (False, True, True):
+        sync.read()
+        assert (sync.ledger.readings.coverage("world.customers").until is not None) == covered
+        sync.clock.forward(minutes=10)
+    sync.world.put("1", name="N", email="1@x.no")
+    assert counts(sync.sync().total) == {"read": 1, "created": 1}
+
+
 def test_a_landing_that_is_gone_from_the_disk_is_landed_again(sync: Sync) -> None:
     """A whole read repairs it: the same rows get a new file, and what the target has already is not sent again."""
     sync.world.put("1", name="N", email="1@x.no")

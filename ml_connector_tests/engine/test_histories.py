@@ -184,6 +184,12 @@ def test_any_history_ends_in_the_state_of_a_full_refresh(steps: list[tuple[Any, 
             assert sync.account.members[address].body == body, address
         with sync.ledger.database.connect() as connection:
             keys = {row.key for row in connection.execute(source_row.select()) if row.entity == sync.flow.entity}
-            states = {row.key for row in connection.execute(record_state.select())}
-        assert keys == states, "every record that was read has an outcome"
+            states = {row.key: row for row in connection.execute(record_state.select())}
+        assert keys == states.keys(), "every record that was read has an outcome"
+        links = [state.target_id for state in states.values() if state.target_id is not None]
+        assert len(links) == len(set(links)), "two records are linked to one member"
+        refused = {state.claim for state in states.values() if state.stance == "veto"}
+        for address, member in sync.account.members.items():
+            assert member.status == "unsubscribed" or address in links, f"nobody answers for {address}"
+            assert member.status == "unsubscribed" or address not in refused, f"{address} said no"
         assert sync.ledger.audit("mailbox").verify().ok

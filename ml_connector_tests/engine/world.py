@@ -224,12 +224,16 @@ class Account:
     def _apply(self, change: Change) -> Result:
         member = self.members.get(change.claim)
         if change.operation is Operation.WITHDRAW:
-            if member is None:
+            places = [place for place in (change.claim, *change.astray) if place in self.members]
+            if not places:
                 return Result(change.key, Outcome.SKIPPED)
-            member.status = "unsubscribed"
-            return self._done(change, Outcome.UPDATED)
-        if member is None and change.operation is Operation.MOVE and change.target_id in self.members:
-            member = self.members[change.claim] = self.members.pop(change.target_id)
+            for place in places:
+                self.members[place].status = "unsubscribed"
+            return self._done(change, Outcome.UPDATED, places[0])
+        if change.operation is Operation.MOVE:
+            for place in (change.target_id, *change.astray):
+                if member is None and place in self.members:
+                    member = self.members[change.claim] = self.members.pop(place)
         if member is None:
             if not change.create:
                 return Result(change.key, Outcome.SKIPPED)
@@ -241,12 +245,13 @@ class Account:
         member.body = dict(change.body)
         return self._done(change, Outcome.UPDATED)
 
-    def _done(self, change: Change, outcome: Outcome) -> Result:
+    def _done(self, change: Change, outcome: Outcome, place: str | None = None) -> Result:
+        place = place or change.claim
         return Result(
             change.key,
             outcome,
-            target_id=change.claim,
-            facts={"status": self.members[change.claim].status},
+            target_id=place,
+            facts={"status": self.members[place].status},
             payload=orjson.dumps(change.body),
         )
 

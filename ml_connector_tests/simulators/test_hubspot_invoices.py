@@ -139,6 +139,9 @@ def test_which_invoices_can_be_deleted(hubspot: Hubspot, complete: str) -> None:
     assert hubspot.get("line_items", line).status_code == 404
     hubspot.patch("invoices", complete, hs_invoice_status="open")
     assert hubspot.http.delete(f"{V3}/invoices/{complete}").status_code == 400
+    other = hubspot.made("invoices", hs_currency="NOK")
+    assert hubspot.batch("invoices", "archive", {"id": other}, {"id": complete}).status_code == 400
+    assert hubspot.get("invoices", other).status_code == 200
     hubspot.configure(open_invoices_deletable=True)
     assert hubspot.http.delete(f"{V3}/invoices/{complete}").status_code == 204
 

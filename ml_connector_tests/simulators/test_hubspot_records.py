@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ml_connector_tests.simulators.hubspot_support import KEY, NOWHERE, V3, Hubspot, codes, link, refusal
+from ml_connector_tests.simulators.hubspot_support import DATED, KEY, NOWHERE, V3, Hubspot, codes, link, refusal
 
 pytest_plugins = "ml_connector_tests.simulators.hubspot_fixtures"
 
@@ -213,3 +213,17 @@ def test_records_are_merged(hubspot: Hubspot) -> None:
     invoices = [hubspot.made("invoices", hs_currency="NOK") for _ in range(2)]
     body = dict(zip(("primaryObjectId", "objectIdToMerge"), invoices, strict=True))
     assert hubspot.http.post(f"{V3}/invoices/merge", json=body).status_code == 404
+
+
+@pytest.mark.parametrize(("base", "status"), [(V3, 201), (DATED, 201), ("/crm/objects/2026-09", 400)])
+def test_an_admins_rules_are_enforced_from_2026_09_on(hubspot: Hubspot, base: str, status: int) -> None:
+    """On creates and on changes; a portal without rules knows no difference."""
+    path, body = f"{base}/companies", {"properties": {"name": "Nordfisk AS"}}
+    made = hubspot.http.post(path, json=body)
+    assert made.status_code == 201
+    hubspot.configure(validation_rules=["companies.city"])
+    answers = [hubspot.http.post(path, json=body), hubspot.http.patch(f"{path}/{made.json()['id']}", json=body)]
+    assert [answer.status_code for answer in answers] == [status, 400 if status == 400 else 200]
+    if status == 400:
+        assert codes(answers[0]) == {"city": "MISSING_REQUIRED_PROPERTY"}
+    assert hubspot.http.post(path, json={"properties": {"name": "A", "city": "Oslo"}}).status_code == 201

@@ -95,7 +95,7 @@ def _endpoint(portal: Portal, methods: Methods) -> Endpoint:
             args=request.path_params,
             query=request.query_params.multi_items(),
             body=body,
-            dated="version" in request.path_params,
+            version=request.path_params.get("version", ""),
             url=f"{request.scope['scheme']}://{request.headers['host']}{request.scope['path']}",
         )
         try:

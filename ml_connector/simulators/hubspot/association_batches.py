@@ -57,7 +57,7 @@ def read(portal: Portal, call: Call) -> Reply:
 
     def one(item: dict[str, Any]) -> Iterator[dict[str, Any]]:
         first = record_id(here, item)
-        results, cursor = page(portal, here, first, there, item.get("after"))
+        results, cursor = page(portal, here, first, there, str(item.get("after") or "0"))
         if results:
             paging = {"paging": {"next": {"after": cursor}}} if cursor else {}
             yield {"from": {"id": str(first)}, "to": results, **paging}

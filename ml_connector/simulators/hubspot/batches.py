@@ -8,12 +8,20 @@ from typing import Any
 
 from ml_connector.simulators.hubspot.errors import Problem, invalid
 from ml_connector.simulators.hubspot.portal import Portal
-from ml_connector.simulators.hubspot.protocol import Call, Reply, inputs_of, number_of, text_of
+from ml_connector.simulators.hubspot.protocol import Call, Reply, inputs_of, number_of, text_of, texts_of
 from ml_connector.simulators.hubspot.record_view import view
 from ml_connector.simulators.hubspot.records import key_of, survivor
 from ml_connector.simulators.hubspot.table import Record, Table
 from ml_connector.simulators.hubspot.times import shown
-from ml_connector.simulators.hubspot.writes import Claims, Plan, archive, commit, plan_create, plan_update
+from ml_connector.simulators.hubspot.writes import (
+    Claims,
+    Plan,
+    archive,
+    check_archive,
+    commit,
+    plan_create,
+    plan_update,
+)
 
 MOST_INPUTS = 100
 _ID = "hs_object_id"
@@ -26,7 +34,7 @@ def create(portal: Portal, call: Call) -> Reply:
     table = portal.objects(call.args["type"], "write")
 
     def planner(item: Mapping[str, Any], claims: Claims) -> Plan:
-        return plan_create(portal, table, item, claims)
+        return plan_create(portal, table, item, claims, portal.rules(table, call.version))
 
     return _write(portal, table, inputs_of(call.json(), MOST_INPUTS), planner, 201)
 
@@ -45,7 +53,7 @@ def update(portal: Portal, call: Call) -> Reply:
             record = survivor(table, record)
         if record is None or record.archived:
             raise _missing(table, [text_of(item, "id")])
-        return plan_update(portal, table, record, _properties(item), claims)
+        return plan_update(portal, table, record, _properties(item), claims, portal.rules(table, call.version))
 
     return _write(portal, table, inputs, planner, 200)
 
@@ -59,14 +67,14 @@ def upsert(portal: Portal, call: Call) -> Reply:
 
     def planner(item: Mapping[str, Any], claims: Claims) -> Plan:
         record, properties = _named(table, item), _properties(item)
-        key, value = item.get("idProperty") or _ID, text_of(item, "id")
+        key, value, rules = _key(item), text_of(item, "id"), portal.rules(table, call.version)
         if record is None or record.archived:
             if key == _ID:
                 raise _missing(table, [value])
-            return plan_create(portal, table, {"properties": {key: value, **properties}}, claims)
+            return plan_create(portal, table, {"properties": {key: value, **properties}}, claims, rules)
         whole = key == "email" and portal.settings.email_upsert == "replace"
-        kept = {"email": value, **properties} if whole else properties
-        return plan_update(portal, table, record, kept, claims, whole=whole)
+        kept = {"email": record.values.get("email", ""), **properties} if whole else properties
+        return plan_update(portal, table, record, kept, claims, rules, whole=whole)
 
     return _write(portal, table, inputs, planner, 200, new=True)
 
@@ -78,7 +86,11 @@ def read(portal: Portal, call: Call) -> Reply:
     key = body.get("idProperty")
     named = [{"id": text_of(item, "id"), "idProperty": key} for item in inputs]
     _check_ids(table, named)
-    archived = call.flag("archived")
+    archived, properties, history = (
+        call.flag("archived"),
+        texts_of(body, "properties"),
+        texts_of(body, "propertiesWithHistory"),
+    )
     results: list[dict[str, Any]] = []
     missing: list[str] = []
     for item in named:
@@ -88,8 +100,7 @@ def read(portal: Portal, call: Call) -> Reply:
         if record is None or bool(record.archived) is not archived:
             missing.append(str(item["id"]))
         else:
-            history = body.get("propertiesWithHistory") or ()
-            results.append(view(portal, table, record, body.get("properties") or (), history=history))
+            results.append(view(portal, table, record, properties, history=history))
     errors = [_missing(table, missing)] if missing else []
     for problem in errors:
         portal.refuse(problem)
@@ -101,10 +112,12 @@ def archived(portal: Portal, call: Call) -> Reply:
     table = portal.objects(call.args["type"], "write")
     inputs = inputs_of(call.json(), MOST_INPUTS)
     _check_ids(table, inputs)
-    for item in inputs:
-        record = table.find(number_of(text_of(item, "id"), invalid("An id is a number.")))
-        if record is not None:
-            archive(portal, table, record)
+    ids = [number_of(text_of(item, "id"), invalid("An id is a number.")) for item in inputs]
+    records = [record for one in ids if (record := table.find(one)) is not None]
+    for record in records:
+        check_archive(portal, table, record)
+    for record in records:
+        archive(portal, table, record)
     return Reply(204)
 
 
@@ -154,7 +167,7 @@ def _write(
 
 def _named(table: Table, item: Mapping[str, Any]) -> Record | None:
     """The record of an input, even if it is archived or merged away; by id or by its unique property."""
-    key, text = item.get("idProperty") or _ID, text_of(item, "id")
+    key, text = _key(item), text_of(item, "id")
     if key == _ID:
         return table.records.get(number_of(text, _missing(table, [text])))
     return table.holder(key_of(table, key), text)
@@ -162,16 +175,21 @@ def _named(table: Table, item: Mapping[str, Any]) -> Record | None:
 
 def _check_ids(table: Table, inputs: Sequence[Any]) -> None:
     """400 for an id that is there twice, and for an `idProperty` that does not identify; trace ids do not help."""
-    for key in {item.get("idProperty") or _ID for item in inputs if isinstance(item, dict)} - {_ID}:
-        key_of(table, str(key))
+    for key in {_key(item) for item in inputs if isinstance(item, dict)} - {_ID}:
+        key_of(table, key)
     ids = Counter(_identity(item) for item in inputs if isinstance(item, dict) and item.get("id") is not None)
     if twice := [text for (_, text), times in ids.items() if times > 1]:
         message = f"Duplicate IDs found in batch input: [{', '.join(twice)}]. IDs must be unique"
         raise invalid(message, context={"ids": twice})
 
 
+def _key(item: Mapping[str, Any]) -> str:
+    """The property by which an input names its record."""
+    return str(item.get("idProperty") or _ID)
+
+
 def _identity(item: Mapping[str, Any]) -> tuple[str, str]:
-    key, text = str(item.get("idProperty") or _ID), str(item["id"])
+    key, text = _key(item), str(item["id"])
     return key, text.lower() if key == "email" else text
 
 

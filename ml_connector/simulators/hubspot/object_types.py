@@ -115,14 +115,13 @@ _EVERYWHERE = {
     "hs_object_id": "number!",
     "hubspot_owner_id": "",
     "hs_object_source_label": "!",
-    "hs_merged_object_ids": "!",
 }
 _LIFECYCLE = {"lifecyclestage": f"enumeration {' '.join(LIFECYCLE)}"}
 
 PROPERTIES: Mapping[str, Mapping[str, str]] = {
     CONTACTS: {
         **_EVERYWHERE, **_ADDRESS, **_LIFECYCLE,
-        "createdate": "datetime!", "lastmodifieddate": "datetime!", "email": "^", "hs_additional_emails": "!",
+        "createdate": "datetime!", "lastmodifieddate": "datetime!", "email": "^",
         "firstname": "", "lastname": "", "salutation": "", "jobtitle": "", "company": "", "website": "",
         "phone": "phone_number", "mobilephone": "phone_number", "fax": "", "hs_language": "", "message": "",
         "hs_lead_status": "enumeration NEW OPEN IN_PROGRESS UNQUALIFIED CONNECTED",

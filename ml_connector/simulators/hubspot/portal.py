@@ -18,6 +18,7 @@ from ml_connector.simulators.hubspot.schema_store import Schema
 from ml_connector.simulators.hubspot.settings import HubspotSettings
 from ml_connector.simulators.hubspot.table import Group, Table
 
+RULES_SINCE = "2026-09"
 FIRST_ID = 15_000_000_000
 """Ids are too long for 32 bits."""
 
@@ -122,6 +123,13 @@ class Portal:
         else:
             self.require([f"crm.schemas.{scope}.{right}"])
         return table
+
+    def rules(self, table: Table, version: str) -> list[str]:
+        """Properties that an admin made required, for calls of a version that enforces it (section 1)."""
+        if version < RULES_SINCE:
+            return []
+        rules = (rule.partition(".") for rule in self.settings.validation_rules)
+        return [name for kind, _, name in rules if kind == table.type.name]
 
     def refuse(self, problem: Problem) -> None:
         """Count a refusal."""

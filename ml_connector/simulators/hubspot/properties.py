@@ -11,7 +11,7 @@ from ml_connector.simulators.hubspot.errors import Problem, invalid, not_found
 from ml_connector.simulators.hubspot.invoices import BILLED_ELSEWHERE
 from ml_connector.simulators.hubspot.object_types import INVOICES
 from ml_connector.simulators.hubspot.portal import Portal
-from ml_connector.simulators.hubspot.property_bodies import define, revise
+from ml_connector.simulators.hubspot.property_bodies import define, order_of, revise
 from ml_connector.simulators.hubspot.protocol import Call, Reply, inputs_of, text_of
 from ml_connector.simulators.hubspot.table import Group, Table
 
@@ -90,7 +90,7 @@ def create_group(portal: Portal, call: Call) -> Reply:
     if known is not None and not known.archived:
         message = f"A property group named '{name}' already exists."
         raise Problem(409, "OBJECT_ALREADY_EXISTS", message, context={"name": [name]})
-    group = table.groups[name] = Group(name, label, int(body.get("displayOrder") or -1))
+    group = table.groups[name] = Group(name, label, order_of(body, -1))
     return Reply(201, group.view(), {"Location": f"{call.url}/{name}"})
 
 
@@ -103,7 +103,7 @@ def update_group(portal: Portal, call: Call) -> Reply:
     """PATCH of label and order."""
     group, body = _group(portal.properties(call.args["type"], "write"), call), call.json()
     group.label = str(body.get("label", group.label))
-    group.display_order = int(body.get("displayOrder", group.display_order))
+    group.display_order = order_of(body, group.display_order)
     return Reply(200, group.view())
 
 

@@ -55,7 +55,7 @@ def define(table: Table, body: Mapping[str, Any], at: float) -> Definition:
         read_only=body["fieldType"] == "calculation_equation",
         hidden=bool(body.get("hidden", False)),
         form_field=bool(body.get("formField", False)),
-        display_order=int(body.get("displayOrder") or -1),
+        display_order=order_of(body, -1),
         extra={key: body[key] for key in _SHOWN_AGAIN if body.get(key) is not None},
     )
 
@@ -74,7 +74,7 @@ def revise(table: Table, definition: Definition, body: Mapping[str, Any], at: fl
     definition.description = body.get("description", definition.description)
     definition.hidden = bool(body.get("hidden", definition.hidden))
     definition.form_field = bool(body.get("formField", definition.form_field))
-    definition.display_order = int(body.get("displayOrder", definition.display_order))
+    definition.display_order = order_of(body, definition.display_order)
     definition.extra |= {key: body[key] for key in _SHOWN_AGAIN if body.get(key) is not None}
     definition.updated_at = at
 
@@ -100,8 +100,16 @@ def options(kind: str, told: object) -> list[dict[str, Any]]:
     return found
 
 
-def _check_group(table: Table, name: str) -> None:
-    group = table.groups.get(name)
+def order_of(body: Mapping[str, Any], usual: int) -> int:
+    """`displayOrder`, or the usual one. Raises Problem."""
+    order = body.get("displayOrder", usual)
+    if isinstance(order, bool) or not isinstance(order, int):
+        raise invalid("displayOrder must be a whole number.")
+    return order
+
+
+def _check_group(table: Table, name: object) -> None:
+    group = table.groups.get(str(name))
     if group is None or group.archived:
         raise invalid(f"The property group {name} does not exist.", code="PROPERTY_GROUP_NOT_FOUND")
 

@@ -21,7 +21,7 @@ class Call:
     Attributes:
         args: the variable parts of the path, decoded.
         query: the query's pairs, decoded, in their order.
-        dated: whether the path names its version by a date.
+        version: the date in the path; empty for a numbered version.
         url: scheme, host, port and path, for links to the next page.
     """
 
@@ -29,8 +29,13 @@ class Call:
     args: Mapping[str, str]
     query: Sequence[tuple[str, str]]
     body: bytes
-    dated: bool
+    version: str
     url: str
+
+    @property
+    def dated(self) -> bool:
+        """Whether the path names its version by a date."""
+        return bool(self.version)
 
     def json(self) -> dict[str, Any]:
         """The body, an object; else 400."""
@@ -116,6 +121,14 @@ def text_of(item: object, key: str) -> str:
     if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
         raise invalid(f"Some required fields were not set: [{key}]")
     return str(value)
+
+
+def texts_of(body: Mapping[str, Any], key: str) -> list[str]:
+    """A list of names that may be left out; else 400."""
+    value = body.get(key) or []
+    if type(value) is not list or not all(isinstance(one, str) for one in value):
+        raise invalid(f"{key} must be an array of texts.")
+    return value
 
 
 def number_of(text: str, problem: Problem) -> int:

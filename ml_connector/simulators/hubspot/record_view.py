@@ -32,6 +32,19 @@ def value_of(
     return values.get(name)
 
 
+def is_kept(table: Table, name: str) -> bool:
+    """Whether a property's value is simply the one that was written, which is quicker to search."""
+    worked_out = COMPUTED.get(table.type.name, _NO_FORMULAS)
+    return name not in worked_out and name not in ("hs_object_id", table.type.modified, *_CREATED)
+
+
+def is_by_system(table: Table, name: str) -> bool:
+    """Whether a property is an id or a time of the record itself, which nobody can write."""
+    definition = table.definitions.get(name)
+    by_system = name in ("hs_object_id", table.type.modified, *_CREATED)
+    return by_system and definition is not None and definition.read_only
+
+
 def view(
     portal: Portal,
     table: Table,

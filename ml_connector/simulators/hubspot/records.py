@@ -11,7 +11,7 @@ from ml_connector.simulators.hubspot.portal import Portal
 from ml_connector.simulators.hubspot.protocol import Call, Reply, number_of, text_of
 from ml_connector.simulators.hubspot.record_view import view
 from ml_connector.simulators.hubspot.table import Record, Table
-from ml_connector.simulators.hubspot.writes import archive, commit, merge, plan_create, plan_update
+from ml_connector.simulators.hubspot.writes import archive, check_archive, commit, merge, plan_create, plan_update
 
 MOST_LISTED = 100
 
@@ -19,7 +19,7 @@ MOST_LISTED = 100
 def create(portal: Portal, call: Call) -> Reply:
     """POST: 201 with all values that the record has."""
     table = portal.objects(call.args["type"], "write")
-    record = commit(portal, plan_create(portal, table, call.json(), {}))
+    record = commit(portal, plan_create(portal, table, call.json(), {}, portal.rules(table, call.version)))
     return Reply(201, view(portal, table, record, list(record.values)))
 
 
@@ -51,7 +51,7 @@ def update(portal: Portal, call: Call) -> Reply:
     properties = call.json().get("properties")
     if not isinstance(properties, dict):
         raise invalid("Some required fields were not set: [properties]")
-    plan = plan_update(portal, table, record, properties, {})
+    plan = plan_update(portal, table, record, properties, {}, portal.rules(table, call.version))
     return Reply(200, view(portal, table, commit(portal, plan), plan.sent))
 
 
@@ -60,6 +60,7 @@ def archived(portal: Portal, call: Call) -> Reply:
     table = portal.objects(call.args["type"], "write")
     record = table.find(number_of(call.args["id"], not_found()))
     if record is not None:
+        check_archive(portal, table, record)
         archive(portal, table, record)
     elif portal.settings.missing_on_delete == 404:
         raise not_found()

@@ -10,7 +10,7 @@ from ml_connector.simulators.hubspot.errors import Problem, invalid, missing_sco
 from ml_connector.simulators.hubspot.object_types import CUSTOM_PROPERTIES, ObjectType
 from ml_connector.simulators.hubspot.portal import Portal
 from ml_connector.simulators.hubspot.property_bodies import define
-from ml_connector.simulators.hubspot.protocol import Call, Reply
+from ml_connector.simulators.hubspot.protocol import Call, Reply, texts_of
 from ml_connector.simulators.hubspot.schema_store import Schema
 from ml_connector.simulators.hubspot.table import Table
 from ml_connector.simulators.hubspot.times import shown
@@ -45,12 +45,12 @@ def create(portal: Portal, call: Call) -> Reply:
         raise Problem(409, "OBJECT_ALREADY_EXISTS", f"A schema named '{name}' already exists.")
     if sum(not one.archived_at for one in portal.schemas.values()) >= MOST_SCHEMAS:
         raise invalid(f"At most {MOST_SCHEMAS} custom objects are allowed.")
-    associated = [portal.table(one) for one in _texts(body, "associatedObjects")]
+    associated = [portal.table(one) for one in texts_of(body, "associatedObjects")]
     if known is not None:
         _purge(portal, known)
     schema, table = _make(portal, body)
     try:
-        for item in body.get("properties") or ():
+        for item in _list(body, "properties"):
             if not isinstance(item, dict):
                 raise invalid("A property must be an object.")
             made = define(table, {"groupName": f"{schema.name.lower()}_information", **item}, portal.now())
@@ -81,6 +81,8 @@ def update(portal: Portal, call: Call) -> Reply:
     """PATCH of labels and of display, search and required properties, which must be there already."""
     _allow(portal, _WRITE)
     schema, body = _find(portal, call, archived=False), call.json()
+    for key in ("secondaryDisplayProperties", "searchableProperties", "requiredProperties"):
+        texts_of(body, key)
     table, before = portal.tables[schema.type_id], schema.changeable()
     after = Schema(
         name=schema.name,
@@ -149,9 +151,9 @@ def _make(portal: Portal, body: dict[str, Any]) -> tuple[Schema, Table]:
         portal_id=portal.settings.portal_id,
         labels=body["labels"],
         primary=body["primaryDisplayProperty"],
-        secondary=_texts(body, "secondaryDisplayProperties"),
-        searchable=_texts(body, "searchableProperties"),
-        required=_texts(body, "requiredProperties"),
+        secondary=texts_of(body, "secondaryDisplayProperties"),
+        searchable=texts_of(body, "searchableProperties"),
+        required=texts_of(body, "requiredProperties"),
         description=str(body.get("description") or ""),
         created_at=now,
         updated_at=now,
@@ -196,7 +198,7 @@ def _associate(portal: Portal, schema: Schema, here: Table, there: Table, name: 
 def _check_display(schema: Schema, table: Table) -> None:
     """Display and required properties exist; at most two secondary ones, at most 20 searchable."""
     named = (schema.primary, *schema.secondary, *schema.searchable, *schema.required)
-    if unknown := [name for name in named if table.definition(name) is None]:
+    if unknown := [name for name in named if table.definition(str(name)) is None]:
         raise invalid(f"The property {unknown[0]} does not exist.", code="PROPERTY_DOESNT_EXIST")
     if len(schema.secondary) > 2 or len(schema.searchable) > 20:
         raise invalid("At most 2 secondary display properties and 20 searchable properties are allowed.")
@@ -243,8 +245,8 @@ def _view(portal: Portal, schema: Schema, old: bool) -> dict[str, Any]:
     return {**_definition(schema, old), "properties": properties, "associations": schema.associated}
 
 
-def _texts(body: dict[str, Any], key: str) -> list[str]:
+def _list(body: dict[str, Any], key: str) -> list[Any]:
     value = body.get(key) or []
-    if type(value) is not list or not all(isinstance(one, str) for one in value):
-        raise invalid(f"{key} must be an array of texts.")
-    return list(value)
+    if type(value) is not list:
+        raise invalid(f"{key} must be an array.")
+    return value

@@ -7,9 +7,9 @@ from typing import Any
 
 from ml_connector.simulators.hubspot.errors import invalid
 from ml_connector.simulators.hubspot.portal import Portal
-from ml_connector.simulators.hubspot.protocol import Call, Reply, limit_of, number_of
-from ml_connector.simulators.hubspot.record_view import value_of, view
-from ml_connector.simulators.hubspot.search_filters import Found, Test, comparable, free_text, test_of
+from ml_connector.simulators.hubspot.protocol import Call, Reply, limit_of, number_of, texts_of
+from ml_connector.simulators.hubspot.record_view import view
+from ml_connector.simulators.hubspot.search_filters import Found, Test, free_text, sortable, test_of
 from ml_connector.simulators.hubspot.table import Table
 
 MOST_PAGE = 200
@@ -38,7 +38,7 @@ def search(portal: Portal, call: Call) -> Reply:
         if (text is None or text(one)) and (not groups or any(all(test(one) for test in group) for group in groups))
     ]
     found = _sorted(portal, table, found, body.get("sorts"))
-    properties = body.get("properties") or ()
+    properties = texts_of(body, "properties")
     results = [
         view(portal, table, record, properties, values=dict(values), updated=updated)
         for record, values, updated in found[after : after + limit]
@@ -81,10 +81,7 @@ def _sorted(portal: Portal, table: Table, found: list[Found], sorts: object) -> 
     definition = table.definition(name)
     if definition is None:
         raise invalid(f'Property "{name}" does not exist.', code="PROPERTY_DOESNT_EXIST")
-    keyed = [
-        (value_of(portal, table, record, name, values, updated), (record, values, updated))
-        for record, values, updated in found
-    ]
-    having = [(comparable(definition, value), one) for value, one in keyed if value]
+    keyed = [(sortable(portal, table, definition, one), one) for one in found]
+    having = [pair for pair in keyed if pair[0] is not None]
     having.sort(key=lambda pair: pair[0], reverse=descending)
-    return [one for _, one in having] + [one for value, one in keyed if not value]
+    return [one for _, one in having] + [one for value, one in keyed if value is None]

@@ -11,7 +11,7 @@ from ml_connector.simulators.hubspot.definitions import Definition
 from ml_connector.simulators.hubspot.errors import invalid
 from ml_connector.simulators.hubspot.portal import Portal
 from ml_connector.simulators.hubspot.protocol import number_of
-from ml_connector.simulators.hubspot.record_view import value_of
+from ml_connector.simulators.hubspot.record_view import is_by_system, is_kept, value_of
 from ml_connector.simulators.hubspot.table import Record, Table
 from ml_connector.simulators.hubspot.times import milliseconds
 
@@ -40,6 +40,9 @@ def test_of(portal: Portal, table: Table, told: object) -> Test:
         raise invalid(
             f'There was a problem with the request. Property "{name}" does not exist.', code="PROPERTY_DOESNT_EXIST"
         )
+    if operator in _COMPARE and is_by_system(table, name):
+        low, compare = comparable(definition, _text(told, "value")), _COMPARE[operator]
+        return lambda found: compare(sortable(portal, table, definition, found), low)
     matches = _matcher(definition, operator, told)
     default = operator in ("NEQ", "NOT_IN", "NOT_HAS_PROPERTY", "NOT_CONTAINS_TOKEN")
 
@@ -47,14 +50,32 @@ def test_of(portal: Portal, table: Table, told: object) -> Test:
         value = value_of(portal, table, found[0], name, found[1], found[2])
         return matches(value) if value else default
 
-    return test
+    def test_kept(found: Found) -> bool:
+        value = found[1].get(name)
+        return matches(value) if value else default
+
+    return test_kept if is_kept(table, name) else test
+
+
+def sortable(portal: Portal, table: Table, definition: Definition, found: Found) -> Any:
+    """A record's value in the form in which it is compared, or None; ids and times are not made texts for that."""
+    record, values, updated = found
+    if is_by_system(table, definition.name):
+        if definition.name == "hs_object_id":
+            return record.id
+        return round((updated if definition.name == table.type.modified else record.created) * 1_000_000) // 1000
+    value = value_of(portal, table, record, definition.name, values, updated)
+    return comparable(definition, value) if value else None
 
 
 def comparable(definition: Definition, text: str) -> Any:
     """A value in the form in which it is compared; 400 where a number or a time is none."""
     try:
         if definition.type == "number":
-            return Decimal(text)
+            number = Decimal(text)
+            if number.is_finite():
+                return number
+            raise ValueError(text)
         if definition.type in ("date", "datetime"):
             return milliseconds(text)
     except (InvalidOperation, ValueError) as error:

@@ -55,6 +55,8 @@ class HubspotSettings(SimulatorSettings):
     """The day of the daily limit is the portal's (section 12)."""
     company_currency: str = "NOK"
     additional_currencies: list[str] = field(default_factory=lambda: ["EUR", "SEK", "USD"])
+    validation_rules: list[str] = field(default_factory=list)
+    """Properties that an admin made required, such as `companies.city`; enforced from 2026-09 on (section 1)."""
     tax_ids: list[str] = field(default_factory=lambda: ["NO987654321MVA"])
     pipelines: int = 1
     """Deal pipelines; with more than one, a deal must say its own (section 4)."""

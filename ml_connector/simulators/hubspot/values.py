@@ -50,14 +50,14 @@ def _number(_definition: Definition, text: str) -> str:
 def _date(_definition: Definition, text: str) -> str:
     try:
         return date_value(text)
-    except (ValueError, OverflowError) as error:
+    except (ValueError, OverflowError, OSError) as error:
         raise ValueProblem("INVALID_DATE", f"{text} was not a valid date.") from error
 
 
 def _datetime(_definition: Definition, text: str) -> str:
     try:
         return datetime_value(text)
-    except (ValueError, OverflowError) as error:
+    except (ValueError, OverflowError, OSError) as error:
         raise ValueProblem("INVALID_DATE", f"{text} was not a valid date and time.") from error
 
 

@@ -5,7 +5,7 @@ A batch without trace ids is written as a whole or not at all, so a check must n
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,25 +41,34 @@ class Plan:
     trace_id: str | None = None
 
 
-def plan_create(portal: Portal, table: Table, item: Mapping[str, Any], claims: Claims) -> Plan:
-    """A new record from `properties` and `associations`."""
+def plan_create(
+    portal: Portal, table: Table, item: Mapping[str, Any], claims: Claims, rules: Sequence[str] = ()
+) -> Plan:
+    """A new record from `properties` and `associations`; `rules` are the portal's own required properties."""
     properties = _properties(item)
     links = _links(portal, table, item.get("associations"))
-    return _plan(portal, table, None, properties, claims, links)
+    return _plan(portal, table, None, properties, claims, links, rules)
 
 
 def plan_update(
-    portal: Portal, table: Table, record: Record, properties: Mapping[str, Any], claims: Claims, *, whole: bool = False
+    portal: Portal,
+    table: Table,
+    record: Record,
+    properties: Mapping[str, Any],
+    claims: Claims,
+    rules: Sequence[str] = (),
+    *,
+    whole: bool = False,
 ) -> Plan:
     """New values for a record; `whole` clears what is left out."""
     if whole:
         left_out = record.values.keys() - properties.keys()
         definitions = (table.definition(name) for name in left_out)
         cleared = {one.name: "" for one in definitions if one is not None and not one.read_only}
-        plan = _plan(portal, table, record, {**cleared, **properties}, claims, [])
+        plan = _plan(portal, table, record, {**cleared, **properties}, claims, [], rules)
         plan.sent = list(properties)
         return plan
-    return _plan(portal, table, record, properties, claims, [])
+    return _plan(portal, table, record, properties, claims, [], rules)
 
 
 def commit(portal: Portal, plan: Plan) -> Record:
@@ -84,10 +93,14 @@ def commit(portal: Portal, plan: Plan) -> Record:
     return record
 
 
-def archive(portal: Portal, table: Table, record: Record) -> None:
-    """Into the recycling bin, with the line items of a parent (section 10). Raises Problem."""
+def check_archive(portal: Portal, table: Table, record: Record) -> None:
+    """Not every invoice can go (section 10). Raises Problem."""
     if table.type.name == INVOICES and (reason := delete_refusal(portal, record)):
         raise invalid(reason)
+
+
+def archive(portal: Portal, table: Table, record: Record) -> None:
+    """Into the recycling bin, with the line items of a parent (section 10); `check_archive` was asked."""
     now = portal.now()
     lines = list(portal.graph.of(table.type.name, record.id, LINE_ITEMS))
     for line in lines:
@@ -124,8 +137,13 @@ def _plan(
     properties: Mapping[str, Any],
     claims: Claims,
     links: list[Link],
+    rules: Sequence[str],
 ) -> Plan:
     changes = _checked_values(portal, table, properties)
+    after = changes if record is None else {**record.values, **changes}
+    if missing := [name for name in rules if not after.get(name)]:
+        code = "MISSING_REQUIRED_PROPERTY"
+        raise invalid_values(portal.settings.portal_id, [(name, code, f"{name} is required") for name in missing])
     check(portal, table, record, changes, links)
     plan = Plan(table, record, changes, list(properties), links)
     owner: object = plan if record is None else record.id
@@ -189,7 +207,10 @@ def _links(portal: Portal, table: Table, associations: object) -> list[Link]:
         text = text_of(target, "id")
         missing = invalid(f"Associated object {text} does not exist.", context={"ids": [text]})
         other = number_of(text, missing)
-        specs = frozenset(spec_of(one) for one in item.get("types") or [{}])
+        types = item.get("types")
+        if type(types) is not list or not types:
+            raise invalid("Some required fields were not set: [types]")
+        specs = frozenset(spec_of(one) for one in types)
         pairs = [
             pair
             for pair, kinds in portal.graph.types.pairs.items()

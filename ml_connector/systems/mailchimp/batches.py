@@ -20,6 +20,7 @@ import orjson
 from ml_connector.engine.records import Change
 from ml_connector.http import Action, Answer, CallProblem, Decision, Uncertain, stop, stopping
 from ml_connector.systems.mailchimp.client import SLACK, MailchimpClient
+from ml_connector.systems.mailchimp.consent import MAY_HAVE_SAID_NO
 from ml_connector.systems.mailchimp.errors import ERRORS, NAME, UNREADABLE
 from ml_connector.systems.mailchimp.exchange import (
     ABSENT,
@@ -30,6 +31,7 @@ from ml_connector.systems.mailchimp.exchange import (
     Reply,
     Step,
     is_member,
+    known_no,
     moment,
     tag_given,
     tag_wanted,
@@ -56,28 +58,37 @@ class BatchUnknown(Exception):
 
 @dataclass(frozen=True, slots=True)
 class OperationId:
-    """What an operation's id says: what its call does, whether calls follow it, and, hashed, whose record it is."""
+    """What an operation's id says: what its call does, whether calls follow it, and, hashed, whose record it is.
+
+    Attributes:
+        last_known: see `known_no`.
+    """
 
     kind: Kind
     followed: bool
     record: str
+    last_known: str | None = None
 
     @classmethod
     def of(cls, change: Change, kind: Kind, audience: str) -> OperationId:
         followed = kind in TAGGED and tag_wanted(change) != tag_given(change, audience)
-        return cls(kind, followed, hashed(change.key))
+        return cls(kind, followed, hashed(change.key), known_no(change))
 
     @classmethod
     def parse(cls, text: str) -> OperationId | None:
         """None for an id that is not ours."""
         kind, _, rest = text.partition(".")
-        followed, _, record = rest.partition(".")
+        followed, _, rest = rest.partition(".")
+        record, _, last_known = rest.partition(".")
         if kind not in list(Kind) or followed not in ("last", "first") or not record:
             return None
-        return cls(Kind(kind), followed == "first", record)
+        if last_known and last_known not in MAY_HAVE_SAID_NO:
+            return None
+        return cls(Kind(kind), followed == "first", record, last_known or None)
 
     def __str__(self) -> str:
-        return f"{self.kind}.{'first' if self.followed else 'last'}.{self.record}"
+        parts = [self.kind, "first" if self.followed else "last", self.record, self.last_known]
+        return ".".join(part for part in parts if part)
 
 
 def hashed(key: str) -> str:

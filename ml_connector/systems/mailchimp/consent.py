@@ -13,6 +13,8 @@ from ml_connector.http import to_json
 UNSUBSCRIBED = "unsubscribed"
 SAID_NO = frozenset({UNSUBSCRIBED, "cleaned"})
 """Statuses of people who must not be mailed at another address either."""
+MAY_HAVE_SAID_NO = SAID_NO | {"archived"}
+"""And those of whom Mailchimp does not show any more whether they did (Mailchimp reference, section 6, rule 5)."""
 
 
 _KEYS = (b'"status":', b'"update_existing":')

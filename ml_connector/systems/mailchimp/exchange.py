@@ -11,9 +11,13 @@ Calls of one change:
 | may be created                 | PUT                                                                                |
 | must not be created            | PATCH; nobody there: skipped                                                       |
 | archive                        | DELETE; nobody there: done before, or skipped                                      |
-| moved to another address       | PATCH of the old member; it is gone, or the new address is taken: as above         |
+| moved to another address       | PATCH of the old member, wherever an unanswered write may have left it; nobody is  |
+|                                | there, or the new address is taken: as above                                       |
 | new address, old one is shared | GET of the old member, for who said no there says no here; then as above           |
 | tag given or taken             | POST of the tags, after any of the above                                           |
+
+Whom PUT would create is made `unsubscribed` if the last that is known of them is that they left, wherever that was: the
+member may have been archived or deleted since, or this may be another audience.
 """
 
 from __future__ import annotations
@@ -25,7 +29,7 @@ from typing import Any, NamedTuple
 
 from ml_connector.engine.records import Change, Operation, Outcome, Result
 from ml_connector.http import CallProblem, Decision, Uncertain
-from ml_connector.systems.mailchimp.consent import SAID_NO, UNSUBSCRIBED, encoded
+from ml_connector.systems.mailchimp.consent import MAY_HAVE_SAID_NO, UNSUBSCRIBED, encoded
 from ml_connector.systems.mailchimp.errors import MEMBER_EXISTS
 
 NOT_A_MEMBER = "terminated, and not a member"
@@ -64,6 +68,8 @@ ABSENT: Mapping[Kind, str | None] = {
 
 TAKES_OFF = frozenset({Kind.LEAVE, Kind.WITHDRAW})
 ARCHIVES = frozenset({Kind.ARCHIVE, Kind.DISCARD})
+EVERYWHERE = ARCHIVES | {Kind.WITHDRAW}
+"""What is done wherever an unanswered write may have put the member."""
 TAGGED = frozenset({Kind.CREATE, Kind.UPDATE, Kind.PATCH, Kind.LEAVE})
 _ON_THE_LIST = {Kind.CREATE: Kind.UPDATE}
 """What a call turns out to be when it found the member."""
@@ -114,24 +120,33 @@ Exchange = Generator[Step, Reply, Result]
 
 def exchange(change: Change, kind: Kind, audience: str) -> Exchange:
     """The calls about one change of this kind; returns its result."""
-    status_if_new = change.body.get("status_if_new")
+    last_known = known_no(change)
     if change.operation is Operation.MOVE and change.target_id is not None and kind not in ARCHIVES:
-        step = _patch(audience, change.target_id, {**_member(change), "email_address": _email(change)})
-        reply = yield step
+        for place in (change.target_id, *change.astray):
+            step = _patch(audience, place, {**_member(change), "email_address": _email(change)})
+            reply = yield step
+            if not reply.is_gone:
+                break
         taken = reply.refusal is not None and reply.refusal.vendor_code == MEMBER_EXISTS
         if not taken and not reply.is_gone:
             return (yield from _ending(change, _ON_THE_LIST.get(kind, kind), audience, change.claim, step, reply))
-        if reply.is_gone and change.facts.get("status") in SAID_NO:
-            status_if_new = UNSUBSCRIBED
     elif change.old_is_shared and change.target_id is not None and kind is Kind.CREATE:
         step = Step("GET", member_path(audience, change.target_id), {"fields": ANSWERED_FIELDS}, absent=True)
         old = yield step
         if old.refusal is not None:
             return refusal(change.key, old, step.content)
-        if (change.facts.get("status") if old.is_gone else old.data["status"]) in SAID_NO:
-            status_if_new = UNSUBSCRIBED
-    step = _main_step(change, kind, audience, status_if_new)
-    return (yield from _ending(change, kind, audience, _place(change, kind), step, (yield step)))
+        if not old.is_gone and old.data["status"] in MAY_HAVE_SAID_NO:
+            last_known = old.data["status"]
+    status_if_new = UNSUBSCRIBED if last_known else change.body.get("status_if_new")
+    place = _place(change, kind)
+    step = _main_step(change, kind, audience, place, status_if_new)
+    reply = yield step
+    for stray in change.astray if kind in EVERYWHERE and reply.refusal is None else ():
+        other = _main_step(change, kind, audience, stray, status_if_new)
+        found = yield other
+        if found.refusal is not None or reply.is_gone:
+            place, step, reply = stray, other, found
+    return (yield from _ending(change, kind, audience, place, step, reply))
 
 
 def _ending(change: Change, kind: Kind, audience: str, place: str, step: Step, reply: Reply) -> Exchange:
@@ -146,7 +161,16 @@ def _ending(change: Change, kind: Kind, audience: str, place: str, step: Step, r
         tagged = yield Step("POST", f"{member_path(audience, place)}/tags", {}, encoded({"tags": tags}))
         if tagged.refusal is not None:
             return refusal(change.key, tagged, step.content)
-    return concluded(change.key, kind, reply, audience, place=place, tag=wanted, payload=step.content)
+    return concluded(
+        change.key,
+        kind,
+        reply,
+        audience,
+        last_known=known_no(change),
+        place=place,
+        tag=wanted,
+        payload=step.content,
+    )
 
 
 def concluded(
@@ -155,11 +179,12 @@ def concluded(
     reply: Reply,
     audience: str,
     *,
+    last_known: str | None = None,
     place: str | None = None,
     tag: str | None = None,
     payload: bytes | None = None,
 ) -> Result:
-    """What became of a change whose last call was not refused.
+    """What became of a change whose last call was not refused; `last_known`: see `known_no`.
 
     PUT does not say whether it created the member, and asking before would double the calls. A member whom we never
     delivered counts as created when the opt-in lies within the call (to the second), because nothing else sets that
@@ -168,6 +193,7 @@ def concluded(
     """
     rule = ABSENT.get(kind)
     if reply.is_gone and rule is not None:
+        kept = "archived" if kind is Kind.KEEP else last_known  # a member who is gone takes no *no* along
         return Result(
             key,
             Outcome.SKIPPED,
@@ -176,10 +202,12 @@ def concluded(
             status=reply.status,
             correlation_id=reply.correlation_id,
             payload=payload,
-            facts=_facts(audience, "archived", kind, tag) if kind is Kind.KEEP else {},
+            facts=_facts(audience, kept, kind, tag) if kept else {},
         )
     archived = kind in ARCHIVES
     facts = _facts(audience, "archived" if archived else reply.data["status"], kind, tag)
+    if not archived and (opted_in := _opted_in_before(reply)) is not None:
+        facts["opted_in"] = opted_in.isoformat()
     created = not archived and _is_created(kind, reply)
     return Result(
         key,
@@ -247,6 +275,12 @@ def kind_of(change: Change) -> Kind:
     return Kind.UPDATE if is_ours else Kind.CREATE  # another record's facts show that it holds the member
 
 
+def known_no(change: Change) -> str | None:
+    """The status that was last known, if it is one of those whom no call of ours may put on a list."""
+    status = change.facts.get("status")
+    return status if status in MAY_HAVE_SAID_NO else None
+
+
 def tag_wanted(change: Change) -> str | None:
     """The tag that the member should carry."""
     tags = change.body.get("tags", ())
@@ -273,14 +307,14 @@ def _place(change: Change, kind: Kind) -> str:
     return (change.target_id if there else None) or change.claim
 
 
-def _main_step(change: Change, kind: Kind, audience: str, status_if_new: str | None) -> Step:
-    path = member_path(audience, _place(change, kind))
+def _main_step(change: Change, kind: Kind, audience: str, place: str, status_if_new: str | None) -> Step:
+    path = member_path(audience, place)
     if kind in ARCHIVES:
         return Step("DELETE", path, {}, absent=True)
     if kind in (Kind.CREATE, Kind.UPDATE):
         body = {**_member(change), "email_address": _email(change), "status_if_new": status_if_new}
         return Step("PUT", path, _PARAMS, encoded(body))
-    return _patch(audience, _place(change, kind), _member(change))
+    return _patch(audience, place, _member(change))
 
 
 def _patch(audience: str, place: str, body: Mapping[str, Any]) -> Step:
@@ -310,6 +344,12 @@ def _is_created(kind: Kind, reply: Reply) -> bool:
         return False
     born = moment(reply.data.get("timestamp_opt")) or moment(reply.data.get("last_changed"))
     return born is not None and born >= reply.since
+
+
+def _opted_in_before(reply: Reply) -> datetime | None:
+    """When somebody who is on the list signed up, if that was before our call; the check on consent asks for it."""
+    opted_in = moment(reply.data.get("timestamp_opt")) if reply.data["status"] == "subscribed" else None
+    return opted_in if opted_in is not None and opted_in < reply.since else None
 
 
 def moment(text: Any) -> datetime | None:

@@ -14,7 +14,7 @@ from ml_connector.systems.mailchimp.mapping import CLASSES, CONTACTS, map_custom
 from ml_connector.systems.mailchimp.settings import MembersSettings, Settings
 
 MEMBERS = "members"
-VERSION = 1
+VERSION = 2
 """Of the mapping itself; a new one maps every customer again."""
 
 

@@ -63,7 +63,7 @@ def map_customer(record: Record, settings: MembersSettings, audience: str) -> Ma
         email = as_text(source.places[0].look_up(subject))
     claim = subscriber_hash(email) if is_address(email) else None
 
-    if claim and (flagged := _said_no(people, person, email)):
+    if flagged := _said_no(people, person, email):  # whatever the address is like: somebody may be on the list already
         return Skip(NO_MASS_MAIL, f"{flagged} of a contact is set.", claim=claim, veto=True)
     if (path := _not_accepted(subject, settings)) is not None:
         return Skip(f"{NOT_SELECTED}: {path}", "The value is not among those that `where` accepts.")
@@ -113,8 +113,17 @@ def _contact_person(people: Sequence[Contact], email: str) -> Contact | None:
 
 
 def _said_no(people: Sequence[Contact], person: Contact | None, email: str) -> str | None:
-    """The flag by which the contact person, or anybody with the same address, refuses mail; inactive ones count too."""
-    concerned = [one for one in people if one is person or as_text(one.email).lower() == email.lower()]
+    """The flag by which the contact person, or anybody with the same address, refuses mail; inactive ones count too.
+
+    Where the customer has no address, nothing says any more whose address the member has that was delivered before. The
+    contact person still speaks for the customer. A contact without an address may be the one whose address was taken
+    away together with the customer's, and the customer is skipped in silence from now on, so what they say counts here
+    or never. One who has an address speaks for that one: unsubscribing cannot be taken back, so nobody is taken off
+    because of a colleague. An address that is only malformed is rejected until somebody corrects it, and is asked for
+    as it then is.
+    """
+    address = email.lower()  # empty: the same as that of the contacts without one, and meant so
+    concerned = [one for one in people if one is person or as_text(one.email).lower() == address]
     return next((flag.replace("_", " ") for one in concerned for flag in REFUSALS if getattr(one, flag)), None)
 
 

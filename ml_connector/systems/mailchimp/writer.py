@@ -87,7 +87,7 @@ class Talk:
     @property
     def can_travel(self) -> bool:
         """Whether its first call may go in a batch: it is the one on which the outcome rests."""
-        return self.step.method != "GET" and self.change.operation is not Operation.MOVE
+        return self.step.method != "GET" and self.change.operation is not Operation.MOVE and not self.change.astray
 
 
 class MembersWriter:
@@ -145,7 +145,7 @@ class MembersWriter:
             elif operation.followed and not reply.is_gone:
                 yield failed(key, HALF_DONE)
             else:
-                yield concluded(key, operation.kind, reply, self._client.audience)
+                yield concluded(key, operation.kind, reply, self._client.audience, last_known=operation.last_known)
 
     def settled(self, since: datetime) -> bool:
         """Whether no batch that was handed over until the settle time after this moment is still at work.

@@ -244,6 +244,15 @@ def test_an_earlier_batch_is_read_without_its_changes(batching: Target, mailchim
     assert results["20000"].facts == {"list_id": AUDIENCE, "status": "subscribed", "sent_status": None, "tag": None}
 
 
+def test_an_earlier_batch_takes_a_known_no_along(batching: Target) -> None:
+    """failures.md 12: the process that reads the results does not know what was known of somebody who is gone."""
+    facts = {"list_id": AUDIENCE, "status": "unsubscribed", "tag": None}
+    gone = change(desired(customer(status="Inactive")), "1", linked_to=KARI, facts=facts)
+    changes = [gone, *customers(5)]
+    result = resume(batching, hand_over(batching, changes), changes)["1"]
+    assert (result.outcome, result.facts["status"]) == (Outcome.SKIPPED, "unsubscribed")
+
+
 def test_what_still_wants_a_tag_is_sent_again(batching: Target) -> None:
     """failures.md 17: half of a change is no success."""
     batching.send(desired(customer()))
@@ -304,7 +313,9 @@ def test_a_write_is_settled_once_no_batch_is_at_work(batching: Target, mailchimp
     assert batching.account.calls == before
 
 
-@pytest.mark.parametrize("text", ["", "create", "create.last", "sort.last.0a", "create.middle.0a", "x.y.z"])
+@pytest.mark.parametrize(
+    "text", ["", "create", "create.last", "sort.last.0a", "create.middle.0a", "x.y.z", "create.last.0a.sold"]
+)
 def test_an_operation_that_is_not_ours_is_left_alone(text: str) -> None:
     """Ids say what the call does; other programs' ids do not."""
     assert OperationId.parse(text) is None

@@ -180,6 +180,36 @@ def test_a_no_with_another_address_does_not_count() -> None:
     assert desired(customer(), *people)
 
 
+@pytest.mark.parametrize("email", [None, "", "  ", "kari@nordfisk", "kari@nordfisk.no; ola@nordfisk.no"])
+def test_a_no_holds_without_a_usable_address(email: str | None) -> None:
+    """failures.md 12: there may be a member from before; what is linked is taken off, and no identity is withheld."""
+    wish = skipped(customer(email=email), contact(1, email, noMassMail=True))
+    assert (wish.rule, wish.claim, wish.veto) == ("no mass mail", None, True)
+    assert skipped(customer(email=email), contact(1, noMassMail=True)).veto
+
+
+@pytest.mark.parametrize("active", [True, False])
+def test_whose_address_was_taken_away_can_say_no(active: bool) -> None:
+    """failures.md 12: the flag and the address go in one edit, and they need not be the first contact."""
+    people = [contact(1, "ola@nordfisk.no"), contact(2, None, noMassMail=True, active=active)]
+    assert skipped(customer(email=None), *people).rule == "no mass mail"
+
+
+@pytest.mark.parametrize("email", [None, "kari@nordfisk"])
+def test_a_colleague_with_an_own_address_says_no_for_that_one(email: str | None) -> None:
+    """Nobody is taken off for good because of somebody else."""
+    people = [contact(1), contact(2, "ola@nordfisk.no", noMassMail=True)]
+    wish = mapped(customer(email=email), *people)
+    assert isinstance(wish, Reject if email else Skip)
+    assert not getattr(wish, "veto", False)
+
+
+def test_a_contact_without_an_address_says_nothing_about_a_malformed_one() -> None:
+    """It is rejected and seen; once it is corrected, the person behind it is asked."""
+    people = [contact(1), contact(2, None, noMassMail=True)]
+    assert rejected(customer(email="kari@nordfisk"), *people).kind == "malformed address"
+
+
 def test_a_no_holds_for_an_unselected_customer() -> None:
     """failures.md 12: somebody else with the same address must not be mailed because of a class."""
     wish = skipped(customer(), contact(noMassMail=True), members={"where": {"class": ["B2C"]}})

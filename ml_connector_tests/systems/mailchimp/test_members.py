@@ -18,6 +18,7 @@ from ml_connector.engine.poll import poll
 from ml_connector.engine.ports import Entity, Page
 from ml_connector.engine.records import SourceRow
 from ml_connector.engine.windows import Windows
+from ml_connector.store.checks import resubscribed
 from ml_connector.store.database import Database
 from ml_connector.store.deliveries import State
 from ml_connector.store.landing import Landings
@@ -157,6 +158,85 @@ def test_a_lost_batch_is_read_by_the_next_run(nordic: Nordic, mailchimp: Mailchi
     assert all(len(member["history"]) == 1 for member in mailchimp.control("state")["members"])
 
 
+@pytest.mark.parametrize("left", [None, "post@kunde"])
+def test_who_says_no_while_the_address_goes_is_taken_off(
+    nordic: Nordic, mailchimp: Mailchimp, left: str | None
+) -> None:
+    """failures.md 12: a clerk ticks the flag and clears or breaks the address before the next read."""
+    nordic.put(customer("1", email(1)))
+    nordic.put(contact(1, email(1), businessAccount="1"), CONTACTS)
+    nordic.sync()
+    nordic.put(customer("1", left))
+    nordic.put(contact(1, left, businessAccount="1", noMassMail=True), CONTACTS)
+    assert counts(nordic.sync()) == {"read": 1, "updated": 1}
+    assert mailchimp.known(email(1))["status"] == "unsubscribed"
+    assert nordic.state("1").rule == "no mass mail"
+    assert counts(nordic.sync()) == {}
+    nordic.put(customer("1", email(1)))
+    nordic.put(contact(1, email(1), businessAccount="1"), CONTACTS)
+    assert counts(nordic.sync()) == {"read": 1, "updated": 1}
+    assert mailchimp.known(email(1))["status"] == "unsubscribed"
+
+
+def breaches(nordic: Nordic) -> list[str]:
+    with nordic.ledger.database.connect() as connection:
+        return [one.what for one in resubscribed(connection, "nordic", TARGET, "members")]
+
+
+@pytest.mark.parametrize("how", ["stays", "status_if_new"])
+def test_who_left_and_was_archived_by_hand_stays_away(nordic: Nordic, mailchimp: Mailchimp, how: str) -> None:
+    """failures.md 12: whatever Mailchimp makes of a PUT for an archived member."""
+    mailchimp.configure(archived_on_put=how)
+    nordic.put(customer("1", email(1)))
+    nordic.sync()
+    mailchimp.control(f"members/{email(1)}/unsubscribe", {"origin": "admin"})
+    nordic.put(customer("1", email(1), name="Changed AS"))
+    nordic.sync()
+    assert nordic.state("1").facts["status"] == "unsubscribed"
+    mailchimp.delete(email(1))
+    for name in ("Changed again AS", "Changed once more AS"):
+        nordic.put(customer("1", email(1), name=name))
+        assert counts(nordic.sync()) == {"read": 1, "updated": 1}
+        assert mailchimp.known(email(1))["status"] != "subscribed"
+    assert breaches(nordic) == []
+
+
+def test_who_came_back_by_themselves_is_updated_and_no_breach(nordic: Nordic, mailchimp: Mailchimp) -> None:
+    """failures.md 12: they signed up between two of our writes, and no call of ours did it."""
+    nordic.now = datetime.now(UTC)
+    nordic.put(customer("1", email(1)))
+    nordic.sync()
+    mailchimp.control(f"members/{email(1)}/unsubscribe", {"origin": "self"})
+    nordic.put(customer("1", email(1), name="Changed AS"))
+    nordic.sync()
+    mailchimp.configure(clock_offset_seconds=-10.0)
+    mailchimp.control(f"members/{email(1)}/resubscribe", {})
+    mailchimp.configure(clock_offset_seconds=0.0)
+    nordic.put(customer("1", email(1), name="Changed again AS"))
+    nordic.sync()
+    assert nordic.state("1").facts["status"] == "subscribed"
+    assert breaches(nordic) == []
+
+
+def test_who_left_one_audience_is_not_subscribed_on_another(
+    nordic: Nordic, mailchimp: Mailchimp, open_target: OpenTarget
+) -> None:
+    """failures.md 12: the person said no to the company, not to a list."""
+    nordic.put(customer("1", email(1)))
+    nordic.put(customer("2", email(2)))
+    nordic.sync()
+    mailchimp.control(f"members/{email(1)}/unsubscribe", {"origin": "self"})
+    nordic.put(customer("1", email(1), name="Changed AS"))
+    nordic.sync()
+    mailchimp.configure(audience="ffffffffff")
+    mailchimp.control("reset", {})
+    nordic.target = open_target(audience="ffffffffff")
+    assert counts(nordic.sync(audience="ffffffffff")) == {"read": 2, "updated": 2}
+    assert mailchimp.known(email(1))["status"] == "unsubscribed"
+    assert mailchimp.known(email(2))["status"] == "subscribed"
+    assert breaches(nordic) == []
+
+
 def test_another_audience_is_delivered_anew(nordic: Nordic, mailchimp: Mailchimp, open_target: OpenTarget) -> None:
     """failures.md 17: the customers are unchanged, but the new audience does not have them."""
     nordic.put(customer("1", email(1)))
@@ -167,3 +247,58 @@ def test_another_audience_is_delivered_anew(nordic: Nordic, mailchimp: Mailchimp
     assert counts(nordic.sync(audience="ffffffffff")) == {"read": 1, "updated": 1}
     assert mailchimp.known(email(1))["status"] == "subscribed"
     assert nordic.state("1").facts["list_id"] == "ffffffffff"
+
+
+def lose_an_answer(nordic: Nordic) -> None:
+    """Every try of the next write takes effect, and none is answered."""
+    nordic.target.faults({"fault": "lost_answer", "path": "/members/"})
+    nordic.sync()
+    nordic.target.faults()
+    nordic.now += timedelta(days=1)
+
+
+def members(mailchimp: Mailchimp) -> dict[str, str]:
+    """Address -> status."""
+    return {one["email_address"]: one["status"] for one in mailchimp.control("members?count=1000")["members"]}
+
+
+def test_who_says_no_after_a_lost_answer_is_taken_off(nordic: Nordic, mailchimp: Mailchimp) -> None:
+    """The member came to be and nobody heard of it; the contact is flagged before it is tried again."""
+    nordic.put(customer("1", email(1)))
+    lose_an_answer(nordic)
+    assert mailchimp.known(email(1))["status"] == "subscribed"
+    nordic.put(contact(1, email(1), businessAccount="1", noMassMail=True), CONTACTS)
+    nordic.sync()
+    assert mailchimp.known(email(1))["status"] == "unsubscribed"
+
+
+def test_a_member_that_nobody_saw_come_moves_with_its_address(nordic: Nordic, mailchimp: Mailchimp) -> None:
+    """One member, at the new address, with its history."""
+    nordic.put(customer("1", email(1)))
+    lose_an_answer(nordic)
+    nordic.put(customer("1", email(2)))
+    nordic.sync()
+    assert members(mailchimp) == {email(2): "subscribed"}
+
+
+@pytest.mark.parametrize("last", [1, 3])
+def test_a_move_that_nobody_saw_is_followed(nordic: Nordic, mailchimp: Mailchimp, last: int) -> None:
+    """The address changes and the answer is lost; it changes back, or once more."""
+    nordic.put(customer("1", email(1)))
+    nordic.sync()
+    nordic.put(customer("1", email(2)))
+    lose_an_answer(nordic)
+    nordic.put(customer("1", email(last)))
+    nordic.sync()
+    assert members(mailchimp) == {email(last): "subscribed"}
+
+
+def test_who_says_no_after_a_lost_move_is_taken_off_wherever_they_are(nordic: Nordic, mailchimp: Mailchimp) -> None:
+    """At the old address or at the new one."""
+    nordic.put(customer("1", email(1)))
+    nordic.sync()
+    nordic.put(customer("1", email(2)))
+    lose_an_answer(nordic)
+    nordic.put(contact(1, email(2), businessAccount="1", noMassMail=True), CONTACTS)
+    nordic.sync()
+    assert members(mailchimp) == {email(2): "unsubscribed"}

@@ -105,6 +105,51 @@ def test_an_archived_member_who_had_left_is_not_brought_back(target: Target, mai
     assert mailchimp.control("summary")["resubscriptions"] == 0
 
 
+@pytest.mark.parametrize("said", ["unsubscribed", "cleaned"])
+def test_a_known_no_goes_along_with_every_put(target: Target, mailchimp: Mailchimp, said: str) -> None:
+    """failures.md 12: whom Mailchimp takes for new is not new to us, so what a new member becomes is not for them."""
+    mailchimp.configure(archived_on_put="status_if_new")
+    facts = {"list_id": AUDIENCE, "status": said, "tag": None}
+    target.send(desired(customer()))
+    mailchimp.control(f"members/{KARI}/{'clean' if said == 'cleaned' else 'unsubscribe'}", {"origin": "admin"})
+    mailchimp.delete(KARI)
+    result = target.send(desired(customer(name="Nordfisk Eksport AS")), linked_to=KARI, facts=facts)
+    assert (result.outcome, result.facts["status"], status_of(mailchimp)) == (
+        Outcome.UPDATED,
+        "unsubscribed",
+        "unsubscribed",
+    )
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_who_was_archived_is_not_subscribed_at_another_address(
+    target: Target, mailchimp: Mailchimp, shared: bool
+) -> None:
+    """failures.md 12: Mailchimp does not show what an archived member was before; it may have been a no."""
+    facts = {"list_id": AUDIENCE, "status": "archived", "tag": None}
+    target.send(desired(customer(email=OLA)), linked_to=KARI, facts=facts, old_is_shared=shared)
+    assert status_of(mailchimp, OLA) == "unsubscribed"
+
+
+def test_a_no_outlasts_a_member_who_was_deleted(target: Target, mailchimp: Mailchimp) -> None:
+    """failures.md 12: terminated, deleted by hand at Mailchimp, and active again: the person was not asked anew."""
+    facts = {"list_id": AUDIENCE, "status": "unsubscribed", "tag": None}
+    gone = target.send(desired(customer(status="Inactive")), linked_to=KARI, facts=facts)
+    assert (gone.outcome, gone.facts["status"]) == (Outcome.SKIPPED, "unsubscribed")
+    back = target.send(desired(customer()), facts=gone.facts)
+    assert (back.facts["status"], status_of(mailchimp)) == ("unsubscribed", "unsubscribed")
+
+
+def test_who_came_back_by_themselves_is_known_by_the_time_of_it(target: Target, mailchimp: Mailchimp) -> None:
+    """failures.md 12: the check on consent can tell them from somebody whom our call put on the list."""
+    mailchimp.configure(clock_offset_seconds=-60.0)
+    mailchimp.put(KARI)
+    signed_up = mailchimp.get(KARI).json()["timestamp_opt"]
+    mailchimp.configure(clock_offset_seconds=0.0)
+    assert target.send(desired(customer())).facts["opted_in"] == signed_up
+    assert "opted_in" not in target.send(desired(customer(email=OLA))).facts
+
+
 def test_required_fields_of_the_audience_refuse_nobody(target: Target, mailchimp: Mailchimp) -> None:
     """What a sign-up form requires is no condition for a customer."""
     mailchimp.add_field("SHOESIZE", "number", required=True)

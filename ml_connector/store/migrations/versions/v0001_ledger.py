@@ -110,6 +110,7 @@ def upgrade() -> None:
         sa.Column("stance", sa.String(length=8), nullable=False),
         sa.Column("digest", sa.LargeBinary(length=16), nullable=False),
         sa.Column("reference", sa.String(length=255), nullable=True),
+        sa.Column("astray", sa.Text(), nullable=True),
         sa.Column("started_at", moment, nullable=False),
         sa.Column("run_id", sa.String(length=64), nullable=False),
         sa.PrimaryKeyConstraint("company", "target", "flow", "key"),
