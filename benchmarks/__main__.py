@@ -11,7 +11,7 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -35,33 +35,42 @@ console = Console(width=110)
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--customers", type=int, default=100_000)
+    parser.add_argument("--only", choices=("mailchimp", "hubspot"), help="the other target is left out")
     parser.add_argument("--puts", type=int, default=4_000, help="customers of the run with single writes")
     parser.add_argument("--without-memory", action="store_true", help="leave out the run with four times as many")
     asked = parser.parse_args()
 
+    if asked.only != "hubspot":
+        mailchimp(asked.customers, asked.puts, memory=not asked.without_memory)
+    if asked.only != "mailchimp":
+        hubspot(asked.customers)
+
+
+def mailchimp(customers: int, puts: int, *, memory: bool) -> None:
+    """What members cost: a first load, and passes in which nothing is to be sent."""
     rows: list[tuple[str, Figures]] = []
     with site(0) as (home, _):
         sync(home)
         empty = sync(home)
         rows.append(("empty run", empty))
-    with site(asked.customers) as (home, running):
+    with site(customers) as (home, running):
         floor = child("benchmarks.floor", running["visma"].url)
-        rows.append((f"floor: httpx reads {asked.customers:,}", floor))
+        rows.append((f"floor: httpx reads {customers:,}", floor))
         first = sync(home)
-        rows.append((f"first load of {asked.customers:,}", first))
+        rows.append((f"first load of {customers:,}", first))
         unchanged = sync(home, "--full")
         rows.append(("full read, nothing changed", unchanged))
         httpx.post(f"{running['visma'].url}/_simulator/touch", json={"all": True}, timeout=600).raise_for_status()
         touched = sync(home)
         rows.append(("full read, every row stamped anew", touched))
     large: Figures | None = None
-    if not asked.without_memory:
-        with site(asked.customers * 4) as (home, _):
+    if memory:
+        with site(customers * 4) as (home, _):
             large = sync(home)
-            rows.append((f"first load of {asked.customers * 4:,}", large))
+            rows.append((f"first load of {customers * 4:,}", large))
     show(rows, empty)
     verdicts(first, unchanged, touched, empty, floor, large)
-    busy(asked.puts)
+    busy(puts)
 
 
 def verdicts(
@@ -93,6 +102,21 @@ def busy(customers: int) -> None:
     goal("single writes: connections busy at least 90 %", share, 0.9, at_least=True)
 
 
+def hubspot(customers: int) -> None:
+    """Calls for each changed record: companies, their contact persons, and the links between them."""
+    clean = ["--no-awkward", "--contacts-share", "1"]
+    unlimited = ["--burst", "100000000", "--association-burst", "100000000", "--daily", "100000000"]
+    with site(customers, *unlimited, target="hubspot", visma=clean) as (home, running):
+        first = sync(home)
+        calls = running["hubspot"].control("calls")["by_route"]
+        unchanged = sync(home, "--full")
+    show([(f"HubSpot: first load of {customers:,}", first), ("full read, nothing changed", unchanged)], None)
+    searches = sum(number for route, number in calls.items() if "search" in route)
+    goal(f"{customers:,} companies and contacts: calls a thousand customers", first["to_target"] / customers * 1000, 21)
+    goal("without a search", searches, 0)
+    goal("nothing changed: calls", unchanged["to_target"], 0)
+
+
 def goal(what: str, figure: float, limit: float, *, at_least: bool = False) -> None:
     reached = figure >= limit if at_least else figure <= limit
     console.print(f"{'reached' if reached else 'MISSED '}  {what}: {figure:,.2f}")
@@ -102,16 +126,16 @@ def over(figures: Figures, empty: Figures, name: str) -> float:
     return float(figures[name] - empty[name])
 
 
-def show(rows: list[tuple[str, Figures]], empty: Figures) -> None:
+def show(rows: list[tuple[str, Figures]], empty: Figures | None) -> None:
     table = Table("", "wall s", "CPU s", "over empty", "peak MB", "over empty", "API calls", "writes")
     for name, figures in rows:
         table.add_row(
             name,
             f"{figures['wall']:.1f}",
             f"{figures['cpu']:.1f}",
-            f"{over(figures, empty, 'cpu'):.1f}",
+            f"{over(figures, empty, 'cpu'):.1f}" if empty else "",
             f"{figures['peak_mb']:.0f}",
-            f"{over(figures, empty, 'peak_mb'):.0f}",
+            f"{over(figures, empty, 'peak_mb'):.0f}" if empty else "",
             f"{figures['calls']:,}",
             f"{figures['writes']:,}",
         )
@@ -133,15 +157,16 @@ def child(module: str, *arguments: str) -> Figures:
 
 @contextmanager
 def site(
-    customers: int, *mailchimp: str, batch_above: int | None = None
+    customers: int, *options: str, target: str = "mailchimp", visma: Sequence[str] = (), batch_above: int | None = None
 ) -> Iterator[tuple[Home, dict[str, Simulator]]]:
-    """Two simulators in processes of their own, and a home for them."""
+    """Visma and one target in processes of their own, and a home for them; `options` are the target's."""
     with tempfile.TemporaryDirectory() as folder, Processes() as processes:
-        options = {
-            "visma": ["--customers", str(customers), "--rate-limit", "1000000"],
-            "mailchimp": ["--batch-seconds", "0.05", *mailchimp],
+        chosen = {
+            "visma": ["--customers", str(customers), "--rate-limit", "1000000", *visma],
+            target: [*options, *(["--batch-seconds", "0.05"] if target == "mailchimp" else ())],
         }
-        running = start(processes, free_ports(len(names())), options)
+        started = start(processes, free_ports(len(names())), chosen)
+        running = {name: started[name] for name in ("visma", target)}
         home = Home.locate({}, Path(folder))
         furnish(home, running)
         if batch_above is not None:

@@ -171,7 +171,8 @@ def settings_of(model: Any) -> dict[str, str]:
     found: dict[str, str] = {}
     if is_dataclass(model):
         return {field.name: shown(field.default) for field in fields(model)}
-    for name, field in model.model_fields.items():
+    for own_name, field in model.model_fields.items():
+        name = field.alias or own_name
         inner = next((one for one in (field.annotation, *get_args(field.annotation)) if _is_model(one)), None)
         if field.is_required():
             found[name] = "required"

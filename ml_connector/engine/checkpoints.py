@@ -24,6 +24,12 @@ CHECKPOINTS: Final = (
     "deliver: everything taken up",
     "deliver: counted",
 )
+INVOICE_CHECKPOINTS: Final = (
+    "hubspot: invoices written",
+    "hubspot: line items written",
+    "hubspot: invoices linked",
+)
+"""Within one record's delivery, where a system makes an object of several calls."""
 
 _place = ""
 _left = 0

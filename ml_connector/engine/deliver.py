@@ -257,7 +257,7 @@ class _Delivery:
 
     def _must_bring(self, plan: Planned) -> bool:
         """Whether what the record needs of another flow is brought over before it is planned again."""
-        return isinstance(plan, Settle) and self.bring is not None and self.lacking.is_to_be_brought(plan)
+        return self.bring is not None and self.lacking.is_to_be_brought(plan)
 
     def _take_up(self, plan: Planned) -> None:
         if not self._is_counted(plan):

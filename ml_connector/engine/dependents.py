@@ -17,7 +17,7 @@ from ml_connector.engine.records import Need, Outcome, Result
 from ml_connector.store.links import Links
 
 if TYPE_CHECKING:
-    from ml_connector.engine.plan import Send, Settle
+    from ml_connector.engine.plan import Planned, Send, Settle
 
 LOOK_AGAIN = timedelta(days=1)
 DELIVERED = frozenset({Outcome.CREATED, Outcome.UPDATED})
@@ -29,18 +29,27 @@ class Bring(Protocol):
     def __call__(self, flow: str, keys: Sequence[str]) -> None: ...
 
 
-def look_again(lacking: Sequence[Need], now: datetime) -> datetime | None:
+def look_again(lacking: Sequence[Need], outcome: Outcome, now: datetime) -> datetime | None:
     """When a record that lacks something is looked at again, if nothing wakes it before."""
-    return now + LOOK_AGAIN if lacking else None
+    return now + LOOK_AGAIN if lacking and outcome is Outcome.FAILED else None
 
 
-def note_lacking(connection: Connection, links: Links, flow: str, settled: Sequence[Settle]) -> None:
-    """Note what records wait for (a name that nobody bears yet wakes nobody), and the names of what is unchanged."""
+def note_lacking(connection: Connection, links: Links, flow: str, plans: Sequence[Planned]) -> None:
+    """Note what records wait for; a name that nobody bears yet wakes nobody."""
     links.wait(
         connection,
         flow,
-        [(plan.key, need.flow, need.identity) for plan in settled for need in plan.lacking if not need.alias],
+        [
+            (plan.key, need.flow, _record(need.identity) if need.record else need.identity)
+            for plan in plans
+            for need in plan.lacking
+            if not need.alias
+        ],
     )
+
+
+def note_unchanged(connection: Connection, links: Links, flow: str, settled: Sequence[Settle]) -> None:
+    """Note the names of what is unchanged."""
     links.call(connection, flow, {plan.key: plan.aliases for plan in settled if plan.aliases is not None})
 
 
@@ -49,7 +58,8 @@ def note_delivered(
 ) -> None:
     """Wake who waited for what these records are linked to now, and note the names that the records gave themselves."""
     delivered = [(plan, result) for plan, result in answers if result.outcome in DELIVERED]
-    links.wake(connection, flow, [result.target_id or plan.change.claim for plan, result in delivered], now)
+    identities = [result.target_id or plan.change.claim for plan, result in delivered]
+    links.wake(connection, flow, [*identities, *(_record(plan.key) for plan, _ in delivered)], now)
     names: Mapping[str, Sequence[str]] = {plan.key: plan.aliases for plan, _ in delivered if plan.aliases is not None}
     links.call(connection, flow, names)
 
@@ -61,9 +71,9 @@ class Lacking:
     _wanted: dict[str, dict[str, None]] = field(default_factory=dict)  # flow -> keys
     _asked: set[str] = field(default_factory=set)  # records that had their chance
 
-    def is_to_be_brought(self, plan: Settle) -> bool:
+    def is_to_be_brought(self, plan: Planned) -> bool:
         """Whether what this record lacks is still to be brought over; it is planned again after that."""
-        brought = [need for need in plan.lacking if need.key is not None]
+        brought = [need for need in plan.brings if need.key is not None]
         if not brought or plan.key in self._asked:
             return False
         self._asked.add(plan.key)
@@ -77,3 +87,8 @@ class Lacking:
         if bring is not None:
             for flow, keys in wanted.items():
                 bring(flow, list(keys))
+
+
+def _record(key: str) -> str:
+    """What is noted where a record is waited for, whatever identity it will have; no identity has a space in front."""
+    return f" {key}"

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ml_connector.engine.claims import natural
-from ml_connector.engine.records import Desired, Mapped, Need
-from ml_connector.store.links import Link, Links
+from ml_connector.engine.records import Desired, Mapped, Need, Outcome
+from ml_connector.store.links import Link, Links, Told
 
 DEPENDENCY: Final = "dependency"
+WITHHELD: Final = "what it needs is not selected"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +22,17 @@ class Resolved:
         body: the body, completed as far as possible.
         lacking: what is not there.
         reason: why not, for people.
+        withheld: nothing that it lacks will come: rules keep those records back.
+        missed: what is not there, and without which it is sent all the same.
+        untried: what of that nobody attempted yet.
     """
 
     body: Mapping[str, Any]
     lacking: Sequence[Need] = ()
     reason: str | None = None
+    withheld: bool = False
+    missed: Sequence[Need] = ()
+    untried: Sequence[Need] = ()
 
 
 class Needs:
@@ -40,57 +47,67 @@ class Needs:
         if not wishes:
             return {}
         found = self._found(need for wish in wishes.values() for need in wish.needs.values())
-        lacking = {
-            key: [need for need in wish.needs.values() if need not in found and not need.optional]
-            for key, wish in wishes.items()
-        }
-        reasons = self._reasons(need for needs in lacking.values() for need in needs)
-        return {
-            key: Resolved(
-                {**wish.body, **{name: found[need] for name, need in wish.needs.items() if need in found}},
-                lacking[key],
-                " ".join(reasons[need] for need in lacking[key]) or None,
-            )
-            for key, wish in wishes.items()
-        }
+        absent = {key: [need for need in wish.needs.values() if need not in found] for key, wish in wishes.items()}
+        told = self._told(need for needs in absent.values() for need in needs)
+        return {key: _resolved(wish, found, absent[key], told) for key, wish in wishes.items()}
 
     def _found(self, needs: Iterable[Need]) -> dict[Need, Any]:
         """Need -> the fact that it is about, for those that are there."""
-        wanted: dict[tuple[str, bool], list[Need]] = {}
+        wanted: dict[tuple[str, bool, bool], list[Need]] = {}
         for need in dict.fromkeys(needs):
-            wanted.setdefault((need.flow, need.alias), []).append(need)
+            wanted.setdefault((need.flow, need.alias, need.record), []).append(need)
         found: dict[Need, Any] = {}
-        for (flow, by_alias), group in wanted.items():
-            held = self._candidates(flow, [need.identity for need in group], by_alias)
+        for (flow, by_alias, by_record), group in wanted.items():
+            held = self._candidates(flow, [need.identity for need in group], by_alias, by_record)
             for need in group:
                 fitting = [link for link in held.get(need.identity, ()) if _fits(link, need)]
                 if fitting:
                     found[need] = min(fitting, key=lambda link: natural(link.key)).facts[need.fact]
         return found
 
-    def _candidates(self, flow: str, identities: Sequence[str], by_alias: bool) -> Mapping[str, Sequence[Link]]:
-        """Identity, or another name -> the objects that have it. Of several the one whose record comes first counts."""
+    def _candidates(
+        self, flow: str, identities: Sequence[str], by_alias: bool, by_record: bool
+    ) -> Mapping[str, Sequence[Link]]:
+        """Identity, other name or record -> the objects that have it; of several the one whose record comes first."""
         if by_alias:
             return self._links.called(flow, identities)
-        return {identity: [link] for identity, link in self._links.held(flow, identities).items()}
+        held = self._links.of_records(flow, identities) if by_record else self._links.held(flow, identities)
+        return {identity: [link] for identity, link in held.items()}
 
-    def _reasons(self, needs: Iterable[Need]) -> dict[Need, str]:
-        """Need -> why it is not there."""
+    def _told(self, needs: Iterable[Need]) -> dict[Need, Told]:
+        """Need -> what became last of the record that brings it, for those that were attempted."""
         wanted: dict[str, list[Need]] = {}
         for need in dict.fromkeys(needs):
-            wanted.setdefault(need.flow, []).append(need)
-        reasons: dict[Need, str] = {}
+            if need.key is not None:
+                wanted.setdefault(need.flow, []).append(need)
+        found: dict[Need, Told] = {}
         for flow, group in wanted.items():
             told = self._links.told(flow, [need.key for need in group if need.key is not None])
-            for need in group:
-                last = told.get(need.key) if need.key is not None else None
-                why = "is not delivered"
-                if last is not None:
-                    detail = last.reason or last.rule
-                    why += f" ({last.outcome}{f': {detail}' if detail else ''})"
-                reasons[need] = f"Waits for {need.key or need.identity} of {flow}, which {why}."
-        return reasons
+            found |= {need: told[need.key] for need in group if need.key in told}
+        return found
 
 
 def _fits(link: Link, need: Need) -> bool:
     return link.facts.get(need.fact) is not None and (need.unless is None or not link.facts.get(need.unless))
+
+
+def _resolved(wish: Desired, found: Mapping[Need, Any], absent: Sequence[Need], told: Mapping[Need, Told]) -> Resolved:
+    lacking = [need for need in absent if not need.optional]
+    missed = [need for need in absent if need.optional]
+    return Resolved(
+        {**wish.body, **{name: found[need] for name, need in wish.needs.items() if need in found}},
+        lacking,
+        " ".join(_reason(need, told.get(need)) for need in lacking) or None,
+        bool(lacking) and all(need in told and told[need].outcome == Outcome.SKIPPED for need in lacking),
+        missed,
+        [need for need in missed if need.key is not None and need not in told],
+    )
+
+
+def _reason(need: Need, told: Told | None) -> str:
+    """Why it is not there."""
+    why = "is not delivered"
+    if told is not None:
+        detail = told.reason or told.rule
+        why += f" ({told.outcome}{f': {detail}' if detail else ''})"
+    return f"Waits for {need.key or need.identity} of {need.flow}, which {why}."

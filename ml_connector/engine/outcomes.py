@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from ml_connector.engine.claims import FIRM
-from ml_connector.engine.dependents import look_again, note_delivered, note_lacking
+from ml_connector.engine.dependents import look_again, note_delivered, note_lacking, note_unchanged
 from ml_connector.engine.plan import Planned, Send, Settle
 from ml_connector.engine.ports import Flow
 from ml_connector.engine.records import Change, Operation, Outcome, Result
@@ -56,7 +56,8 @@ class Recorder:
             self.book.record(connection, states)
             self.book.wake(connection, _changed_claims(settled), now)
             self.book.intend(connection, [intent_of(plan, now) for plan in sending], self.run_id)
-            note_lacking(connection, self.links, self.flow.name, settled)
+            note_lacking(connection, self.links, self.flow.name, [*settled, *sending])
+            note_unchanged(connection, self.links, self.flow.name, settled)
             self.ledger.audit(self.target).append(connection, entries)
 
     def record(
@@ -128,7 +129,7 @@ class Recorder:
             "kind": plan.kind,
             "reason": plan.reason,
             "vendor_code": None,
-            "due_at": now + self.flow.settle if plan.waits else look_again(plan.lacking, now),
+            "due_at": now + self.flow.settle if plan.waits else look_again(plan.lacking, plan.outcome, now),
             "attempts": before.attempts if before and plan.waits else 0,
             "first_seen": now if before is None or _is_news(plan) else before.first_seen,
             "last_tried": now,
@@ -139,6 +140,13 @@ class Recorder:
     def _answered_state(self, plan: Send, result: Result, window: str, now: datetime) -> dict[str, Any]:
         before, change = plan.state, plan.change
         outcome, kind, reason, due_at, attempts = self._verdict(before, result, now)
+        if (
+            plan.is_resumed
+            and result.outcome is not Outcome.FAILED
+            and before is not None
+            and before.due_at is not None
+        ):
+            due_at = now  # a newer version may have waited for this answer
         outcome = self._counted(plan, outcome, window)
         confirmed = result.outcome in (Outcome.CREATED, Outcome.UPDATED, Outcome.SKIPPED)
         if result.outcome is Outcome.SKIPPED:

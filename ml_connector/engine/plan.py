@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from ml_connector.engine.claims import Claims, wish_of
-from ml_connector.engine.needs import DEPENDENCY, Needs, Resolved
+from ml_connector.engine.needs import DEPENDENCY, WITHHELD, Needs, Resolved
 from ml_connector.engine.ports import Flow
 from ml_connector.engine.records import Change, Desired, Mapped, Need, Operation, Outcome, Record, Reject, Skip
 from ml_connector.store.deliveries import Deliveries, Intent, State, Version
@@ -28,6 +28,8 @@ class Planned:
         stance: how it stands to that claim.
         in_doubt: an earlier write was never answered: what the target holds is not known.
         astray: identities under which such writes may have put the object, besides the one it is linked to.
+        lacking: what it needs of other flows, and is not there.
+        brings: what of that is brought over before anything else happens to it.
     """
 
     version: Version
@@ -36,6 +38,8 @@ class Planned:
     stance: str | None
     in_doubt: bool = False
     astray: tuple[str, ...] = ()
+    lacking: Sequence[Need] = ()
+    brings: Sequence[Need] = ()
 
     @property
     def key(self) -> str:
@@ -76,7 +80,6 @@ class Settle(Planned):
 
     Attributes:
         waits: it is tried again once an earlier write can no longer take effect.
-        lacking: what has to be delivered before it, and is not.
         aliases: see `Desired.aliases`.
     """
 
@@ -85,7 +88,6 @@ class Settle(Planned):
     kind: str | None = None
     reason: str | None = None
     waits: bool = False
-    lacking: Sequence[Need] = ()
     aliases: Sequence[str] | None = None
 
 
@@ -300,10 +302,15 @@ class _Plan:
             change=change,
             displaces=displaces,
             aliases=aliases,
+            lacking=self.resolved.missed if self.resolved else (),
+            brings=self.resolved.untried if self.resolved else (),
         )
 
     def _wait(self, resolved: Resolved) -> Settle:
-        """Not sent before what it needs is there; what is linked and confirmed stays so."""
+        """Not sent before what it needs is there; what is linked and confirmed stays so.
+
+        Where rules keep back what it needs, they keep it back as well; it is due when that is delivered after all.
+        """
         return Settle(
             version=self.version,
             state=self.state,
@@ -311,10 +318,12 @@ class _Plan:
             stance=self.stance,
             in_doubt=self.in_doubt,
             astray=self.astray,
-            outcome=Outcome.FAILED,
-            kind=DEPENDENCY,
+            outcome=Outcome.SKIPPED if resolved.withheld else Outcome.FAILED,
+            rule=WITHHELD if resolved.withheld else None,
+            kind=None if resolved.withheld else DEPENDENCY,
             reason=resolved.reason,
             lacking=resolved.lacking,
+            brings=[*resolved.lacking, *resolved.untried],
         )
 
     def _settle(self, outcome: Outcome, rule: str | None = None, reason: str | None = None) -> Settle:

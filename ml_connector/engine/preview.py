@@ -166,7 +166,7 @@ def _live(flow: Flow, planner: Planner, source: Source) -> Iterator[Send | Settl
 
 
 def _expected(plan: Send | Settle, ledger: Ledger, target: str, flow: Flow) -> Expected:
-    if isinstance(plan, Settle) and plan.lacking:
+    if isinstance(plan, Settle) and plan.lacking and plan.outcome is Outcome.FAILED:
         step = Operation.CREATE if plan.linked_to is None else Operation.UPDATE
         return Expected(plan.key, step.value, plan.reason, [])
     if isinstance(plan, Settle):

@@ -69,7 +69,9 @@ class Need(NamedTuple):
         key: the record that brings it; None where nobody knows.
         fact: what the target said about it, to be put into the body.
         alias: see `Desired.aliases`.
-        optional: without it the record is sent all the same, and the body has nothing there.
+        record: only the record is known, not the identity that it wants; `identity` and `key` are both its key.
+        optional: without it the record is sent all the same, and the body has nothing there. Where `key` says who
+            brings it, that record has its chance first; delivered later, it makes the one that needs it due again.
         unless: an object about which the target said this does not count.
     """
 
@@ -78,6 +80,7 @@ class Need(NamedTuple):
     key: str | None = None
     fact: str = "id"
     alias: bool = False
+    record: bool = False
     optional: bool = False
     unless: str | None = None
 

@@ -77,6 +77,16 @@ class Links:
                 found.setdefault(name, []).append(Link(key, target_id, json.loads(facts)))
         return found
 
+    def of_records(self, flow: str, keys: Sequence[str]) -> dict[str, Link]:
+        """Record -> the object that it wants, whoever is linked to it: several records can want the same."""
+        query = select(record_state.c.key, record_state.c.claim).where(
+            self._of(record_state, flow), among(record_state.c.key, keys), record_state.c.claim.is_not(None)
+        )
+        with self._database.connect() as connection:
+            claims = {row[0]: str(row[1]) for row in connection.execute(query)}
+        held = self.held(flow, list(set(claims.values()))) if claims else {}
+        return {key: held[claim] for key, claim in claims.items() if claim in held}
+
     def told(self, flow: str, keys: Sequence[str]) -> dict[str, Told]:
         """Key -> what became of the record last."""
         query = select(record_state.c.key, record_state.c.outcome, record_state.c.rule, record_state.c.reason).where(

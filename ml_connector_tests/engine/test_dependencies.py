@@ -12,6 +12,7 @@ import pytest
 
 from ml_connector.engine.bring import Bringer
 from ml_connector.engine.deliver import FlowReport, deliver, is_due
+from ml_connector.engine.needs import WITHHELD
 from ml_connector.engine.preview import preview
 from ml_connector.engine.records import Desired, Mapped, Need, Record
 from ml_connector.store.deliveries import State
@@ -23,7 +24,7 @@ from ml_connector_tests.engine.world import Account, Members
 
 @dataclass(frozen=True)
 class Badges(Members):
-    """A flow that needs the member of its customer, and may have a friend's by another name."""
+    """A flow that needs the member of its customer, may have a friend's by another name, and other customers'."""
 
     name: str = "badges"
     title: str = "Badges"
@@ -35,6 +36,10 @@ class Badges(Members):
         needs = {"status": Need("members", row["email"], record.key, fact="status")}
         if "friend" in row:
             needs["friend"] = Need("members", row["friend"], fact="status", alias=True, optional=True)
+        if "chief" in row:
+            needs["chief"] = Need("members", row["chief"], row["chief"], fact="status", record=True)
+        if "guest" in row:
+            needs["guest"] = Need("members", row["guest"], row["guest"], fact="status", record=True, optional=True)
         return Desired(
             f"badge-{record.key}",
             {"terminated": False},
@@ -216,3 +221,60 @@ def test_a_preview_shows_what_would_be_created_with_its_other(two: Two) -> None:
     assert found.counts == {"create": 1}
     two.deliver("members", "badges")
     assert preview(Badges(), two.sync.ledger, TARGET, clock=two.sync.clock, only=["1"]).counts == {"unchanged": 1}
+
+
+def test_an_object_is_found_by_its_record(two: Two) -> None:
+    """Of two records with one identity the other one's object is meant, too."""
+    two.put("1", email="shared@x.no")
+    two.put("2", email="shared@x.no")
+    two.put("3", chief="2")
+    two.deliver("members", "badges")
+    assert two.badges.members["badge-3"].body["chief"] == "subscribed"
+
+
+def test_who_waits_for_a_record_is_due_when_it_is_delivered(two: Two) -> None:
+    """Whatever identity the record will have had by then."""
+    two.put("1")
+    two.put("2", chief="1")
+    two.sync.account.faults = ["", "fail"]
+    two.deliver("members", "badges")
+    assert two.state("2").outcome == "failed"
+    two.sync.clock.forward(minutes=10)
+    two.deliver("members")
+    assert two.due
+    two.deliver("badges")
+    assert two.badges.members["badge-2"].body["chief"] == "subscribed"
+
+
+def test_what_a_record_can_do_without_has_its_chance_first(two: Two) -> None:
+    """It is brought over where nobody attempted it, and so it comes into the first body."""
+    two.put("1")
+    two.put("2", guest="1")
+    two.deliver("badges")
+    assert [change.body.get("guest") for change in two.badges.sent if change.key == "2"] == ["subscribed"]
+
+
+def test_what_comes_later_than_the_record_that_can_do_without_is_added(two: Two) -> None:
+    """Sent without it now, and again in the moment in which it is there."""
+    two.put("1")
+    two.put("2", guest="1")
+    two.sync.account.faults = ["", "fail"]
+    two.deliver("members", "badges")
+    assert "guest" not in two.badges.members["badge-2"].body
+    two.sync.clock.forward(minutes=10)
+    two.deliver("members")
+    assert two.due
+    two.deliver("badges")
+    assert two.badges.members["badge-2"].body["guest"] == "subscribed"
+
+
+def test_what_needs_a_record_that_a_rule_keeps_back_is_kept_back_too(two: Two) -> None:
+    """It is no failure, and is not looked at every day; it comes when the rule lets the other one go."""
+    two.put("1", terminated=True)
+    two.put("2", chief="1")
+    two.deliver("members", "badges")
+    state = two.state("2")
+    assert (state.outcome, state.rule, state.due_at) == ("skipped", WITHHELD, None)
+    two.put("1", terminated=False)
+    two.deliver("members", "badges")
+    assert two.badges.members["badge-2"].body["chief"] == "subscribed"

@@ -111,11 +111,14 @@ class Site:
             assert connection.execute(select(func.count()).select_from(intent)).scalar_one() == 0
             failed = select(record_state.c.key, record_state.c.kind).where(record_state.c.outcome == "failed")
             assert {row.kind for row in connection.execute(failed)} <= {"sign-up brake"}  # an awkward address
-            read = select(func.count()).where(source_row.c.entity == "visma.customers")
-            assert connection.execute(read).scalar_one() == len(rows)
+            read = select(source_row.c.entity, func.count()).group_by(source_row.c.entity)
+            known = {row[0]: row[1] for row in connection.execute(read)}
+            assert known["visma.customers"] == len(rows)
             settled = select(record_state.c.flow, func.count()).group_by(record_state.c.flow)
-            assert {row[1] for row in connection.execute(settled)} == {len(rows)}
+            settled_by_flow = {row[0]: row[1] for row in connection.execute(settled)}
             for target in self.targets:
+                flows = opened.config.target(f"{COMPANY}/{target}").flows
+                assert all(settled_by_flow[flow.name] == known[flow.entity] for flow in flows), settled_by_flow
                 verification = opened.ledger(COMPANY).audit(target).verify()
                 assert verification.ok, verification
         return len(compared)
@@ -140,10 +143,12 @@ class Site:
         companies, contacts = (
             self.hubspot.control(f"records/{kind}?count=100000") for kind in ("companies", "contacts")
         )
-        by_key = {one["properties"].get("visma_customer_id"): one for one in companies["records"]}
+        by_key = {_keys(one["properties"])[0]: one for one in companies["records"]}
         by_email = {one["properties"].get("email"): one for one in contacts["records"]}
-        assert len(by_key) == companies["total"], "a company was created twice"
+        assert len({_keys(one["properties"]) for one in companies["records"]}) == companies["total"], "a company twice"
         assert len(by_email) == contacts["total"], "a contact was created twice"
+        registered = [one["properties"].get("visma_supplier_id") for one in companies["records"]]
+        assert len(set(filter(None, registered))) == len([*filter(None, registered)]), "a supplier twice"
         for row in compared:
             company, contact = by_key.get(f"{COMPANY}:{row['internalId']}"), by_email.get(_email(row))
             assert company is not None, f"{row['number']} is lost"
@@ -152,6 +157,11 @@ class Site:
             assert company["id"] in contact["associations"].get("companies", ()), (
                 f"the contact of {row['number']} is not linked"
             )
+
+
+def _keys(properties: dict[str, Any]) -> tuple[str | None, str | None]:
+    """Our keys of a company: as a customer's, as a supplier's."""
+    return properties.get("visma_customer_id"), properties.get("visma_supplier_id")
 
 
 def _email(row: dict[str, Any]) -> str:

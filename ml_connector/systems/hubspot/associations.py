@@ -61,9 +61,9 @@ class LinksWriter:
         except CallProblem as problem:
             yield from (_result(change, pairs[change.key], refused(problem)) for change in changes)
             return
-        linked = {pair for result in answer.data["results"] if (pair := _pair_of(result))}
+        linked = {pair for result in answer.data["results"] if (pair := pair_of(result))}
         linked |= {(other, one) for one, other in linked}
-        wrong = _wrong(answer.data.get("errors") or ())
+        wrong = blamed(answer.data.get("errors") or ())
         for change in changes:
             pair = pairs[change.key]
             decision: Decision | None = None
@@ -100,7 +100,7 @@ def _result(change: Change, pair: Pair, reply: Reply) -> Result:
     )
 
 
-def _pair_of(result: Any) -> Pair | None:
+def pair_of(result: Any) -> Pair | None:
     """The two ids, which may be numbers (section 7)."""
     if not isinstance(result, Mapping):
         return None
@@ -110,7 +110,7 @@ def _pair_of(result: Any) -> Pair | None:
     return str(one.get("id")), str(other.get("id"))
 
 
-def _wrong(errors: Iterable[Any]) -> list[tuple[set[str], Decision]]:
+def blamed(errors: Iterable[Any]) -> list[tuple[set[str], Decision]]:
     """What each error of an answer is about: all ids in its context."""
     found = []
     for error in errors:

@@ -43,6 +43,25 @@ class Input:
 
 
 @dataclass(frozen=True, slots=True)
+class New(Input):
+    """A record without a key of ours, created as part of another one.
+
+    Attributes:
+        parent: HubSpot's id of the other one.
+        type_id: of the association from this one to it (section 7).
+    """
+
+    parent: str = ""
+    type_id: int = 0
+
+    @property
+    def body(self) -> dict[str, Any]:
+        types = [{"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": self.type_id}]
+        association = {"to": {"id": self.parent}, "types": types}
+        return {"properties": self.properties, "associations": [association], TRACE: self.trace}
+
+
+@dataclass(frozen=True, slots=True)
 class Reply:
     """What became of one input: a record, or why not.
 
@@ -69,10 +88,15 @@ class Reply:
 
 @dataclass(slots=True)
 class Write:
-    """One batch write through all its halves."""
+    """One batch write through all its halves.
+
+    Attributes:
+        adds: it creates without a key, so it is not repeated after an outage.
+    """
 
     client: HubSpotClient
     path: str
+    adds: bool = False
     replies: dict[str, Reply] = field(default_factory=dict)
 
     def send(self, inputs: Sequence[Input]) -> dict[str, Reply]:
@@ -83,7 +107,8 @@ class Write:
 
     def _send(self, inputs: Sequence[Input]) -> None:
         try:
-            answer = self.client.batch(self.path, {"inputs": [one.body for one in inputs]})
+            call = self.client.create if self.adds else self.client.batch
+            answer = call(self.path, {"inputs": [one.body for one in inputs]})
         except BatchRefused as problem:
             if len(inputs) == 1:
                 self._all(inputs, problem)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from ml_connector.http import stop, stopping
 from ml_connector.systems.hubspot.client import HubSpotClient
 from ml_connector.systems.hubspot.errors import NAME, SCOPES
+from ml_connector.systems.hubspot.invoice_check import check_invoices
 from ml_connector.systems.hubspot.properties import (
     COMPANIES,
     NOT_UNIQUE,
@@ -16,6 +17,8 @@ from ml_connector.systems.hubspot.properties import (
     needed,
     present,
 )
+from ml_connector.systems.hubspot.scopes import needed_scopes
+from ml_connector.systems.hubspot.transaction_store import check_transactions
 from ml_connector.systems.registry import Finding
 
 CREATE = "Run `ml-connector setup` for this target; it shows what it would create, and `--yes` creates it."
@@ -31,6 +34,8 @@ def check(client: HubSpotClient) -> Iterator[Finding]:
             yield _property(one, there.get(one.name))
         for name in client.settings.flows.companies.match if kind == COMPANIES else ():
             yield _match(name, there.get(name))
+    yield from check_invoices(client)
+    yield from check_transactions(client)
 
 
 def account(client: HubSpotClient) -> Finding:
@@ -56,12 +61,7 @@ def _scopes(client: HubSpotClient) -> Finding:
     given = client.scopes()
     if given is None:
         return Finding("scopes", True, "HubSpot does not say what the token may do; the first delivery shows it.")
-    wanted = [
-        f"crm.{area}.{kind}.{right}"
-        for kind in kinds(client.settings)
-        for area in ("objects", "schemas")
-        for right in ("read", "write")
-    ]
+    wanted = list(dict.fromkeys(needed_scopes(client.settings)))
     if missing := [scope for scope in wanted if scope not in given]:
         return Finding(
             "scopes",

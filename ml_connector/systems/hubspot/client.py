@@ -74,6 +74,14 @@ class HubSpotClient:
         """A batch that reads or sets: it may be repeated. Its answer has `results`, perhaps `errors`."""
         return self._api.request("POST", path, json=body, idempotent=True, parse=_results)
 
+    def create(self, path: str, body: Mapping[str, Any]) -> Answer:
+        """A batch that adds: after an outage it is uncertain whether it happened."""
+        return self._api.request("POST", path, json=body, idempotent=False, parse=_results)
+
+    def archive(self, path: str, body: Mapping[str, Any]) -> Answer:
+        """A batch that takes away; its answer has no body, or nothing of interest in it (section 1)."""
+        return self._api.request("POST", path, json=body, idempotent=True, parse=None)
+
     def search(self, path: str, body: Mapping[str, Any]) -> Answer:
         """A search, at its own pace."""
         if self._search is None:

@@ -79,6 +79,14 @@ def _values(action: Action) -> Sequence[Rule]:
             "HubSpot does not accept the e-mail address; correct it in Visma.net",
             code="INVALID_EMAIL",
         ),
+        Rule(
+            400,
+            action,
+            "currency",
+            "the HubSpot account does not have the currency of the invoice; add it there, and replay",
+            code="INVALID_OPTION",
+            detail="hs_currency",
+        ),
         Rule(400, action, "required property", _DEMANDED, code="MISSING_REQUIRED_PROPERTY"),
         Rule(400, action, "required property", _DEMANDED, code="MISSING_CONDITIONAL_REQUIRED_PROPERTY"),
     )

@@ -10,6 +10,7 @@ from typing import Any
 
 from ml_connector.engine.ports import Flow
 from ml_connector.engine.records import Mapped, Record
+from ml_connector.systems.hubspot.document_flows import document_flows
 from ml_connector.systems.hubspot.fields import Source, parse_source, parse_supplier_source
 from ml_connector.systems.hubspot.mapping import map_company, map_contact, map_link, map_supplier
 from ml_connector.systems.hubspot.parties import CONTACTS, CUSTOMER_CLASSES, CUSTOMERS, SUPPLIER_CLASSES, SUPPLIERS
@@ -147,14 +148,14 @@ class LinksFlow(_OfContacts):
 
 
 def flows(settings: Settings, company: str) -> Sequence[Flow]:
-    """The flows that the settings switch on; links come last, because they need both ends."""
+    """The flows that the settings switch on; links come behind both their ends, documents behind everybody."""
     namespace = settings.namespace or company
     found: list[Flow] = [CompaniesFlow(settings, namespace)]
     if (suppliers := settings.flows.suppliers) is not None:
         found.append(SuppliersFlow(settings, suppliers, namespace))
     if (contacts := settings.flows.contacts) is not None:
         found += [ContactsFlow(settings, contacts, namespace), LinksFlow(settings, contacts, namespace)]
-    return found
+    return [*found, *document_flows(settings, namespace)]
 
 
 def _texts(sources: Mapping[str, Source]) -> dict[str, str]:

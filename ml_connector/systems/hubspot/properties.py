@@ -9,6 +9,7 @@ from typing import Any
 from ml_connector.http import stop, stopping
 from ml_connector.systems.hubspot.client import HubSpotClient
 from ml_connector.systems.hubspot.errors import NAME, SETUP
+from ml_connector.systems.hubspot.invoice_settings import INVOICE_TYPES
 from ml_connector.systems.hubspot.settings import (
     CUSTOMER_MARK,
     EMAIL,
@@ -22,6 +23,9 @@ from ml_connector.systems.hubspot.settings import (
 
 COMPANIES = "companies"
 CONTACTS = "contacts"
+INVOICES = "invoices"
+LINE_ITEMS = "line_items"
+PAYMENTS = "commerce_payments"
 
 GROUP, GROUP_LABEL = "visma_net", "Visma.net"
 
@@ -39,7 +43,24 @@ LABELS: Mapping[str, str] = {
     "visma_supplier_status": "Visma.net supplier status",
     "visma_organization_number": "Organization number",
     "visma_vat_number": "VAT number",
+    "visma_invoice_key": "Visma.net invoice key",
+    "visma_line_key": "Visma.net line key",
+    "visma_payment_key": "Visma.net payment key",
 }
+
+OPTIONAL: Mapping[str, Sequence[str]] = {
+    INVOICES: (
+        "hs_invoice_status",
+        "hs_number",
+        "hs_amount_billed",
+        "hs_invoice_date",
+        "hs_due_date",
+    )
+}
+"""HubSpot's own properties that are written where the account lets us, which is not documented (HubSpot reference,
+sections 10 and 17): what they hold stands in ours, too."""
+
+_FIELD_TYPES = {"string": "text", "number": "number", "date": "date", "bool": "booleancheckbox"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +70,7 @@ class Property:
     Attributes:
         kind: of the object, as it stands in routes: `companies`.
         name: internal name.
-        type: what `setup` creates it as: string or bool.
+        type: what `setup` creates it as: string, number, date or bool.
         unique: it holds our key: every value stands at one object only.
     """
 
@@ -65,15 +86,20 @@ class Property:
     @property
     def definition(self) -> dict[str, Any]:
         """The body that creates it. A unique one can never become so later."""
-        body: dict[str, Any] = {"name": self.name, "label": self.label, "groupName": GROUP, "type": self.type}
+        body: dict[str, Any] = {
+            "name": self.name,
+            "label": self.label,
+            "groupName": GROUP,
+            "type": self.type,
+            "fieldType": _FIELD_TYPES[self.type],
+        }
         if self.type == "bool":
             options = [("true", "Yes"), ("false", "No")]
             body["options"] = [
                 {"label": label, "value": value, "hidden": False, "displayOrder": place}
                 for place, (value, label) in enumerate(options)
             ]
-            return body | {"fieldType": "booleancheckbox"}
-        return body | {"fieldType": "text"} | ({"hasUniqueValue": True} if self.unique else {})
+        return body | ({"hasUniqueValue": True} if self.unique else {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,13 +150,31 @@ def written(settings: Settings) -> dict[str, Written]:
 
 def kinds(settings: Settings) -> Iterable[str]:
     """The objects that the flows write."""
-    return dict.fromkeys(one.kind for one in written(settings).values())
+    return dict.fromkeys([*(one.kind for one in written(settings).values()), *of_documents(settings)])
 
 
 def needed(kind: str, settings: Settings) -> Iterable[Property]:
     """What all flows that write this kind of object write to."""
-    everything = (one for flow in written(settings).values() if flow.kind == kind for one in flow.needed)
+    everything = [one for flow in written(settings).values() if flow.kind == kind for one in flow.needed]
+    everything += of_documents(settings).get(kind, ())
     return {one.name: one for one in everything}.values()
+
+
+def of_documents(settings: Settings) -> dict[str, list[Property]]:
+    """Kind -> what the flows of documents write to, our keys first."""
+    found: dict[str, list[Property]] = {}
+    if (invoices := settings.flows.invoices) is not None:
+        found[INVOICES] = [
+            Property(INVOICES, invoices.invoice_key, unique=True),
+            *(Property(INVOICES, name) for name in ("hs_currency", "hs_invoice_billable")),
+            *(Property(INVOICES, name, type=type_) for name, type_ in INVOICE_TYPES.items()),
+            *(Property(INVOICES, name) for name in invoices.sources),
+        ]
+        if invoices.line_key is not None:
+            found[LINE_ITEMS] = [Property(LINE_ITEMS, invoices.line_key, unique=True)]
+        if invoices.payments == "records":
+            found[PAYMENTS] = [Property(PAYMENTS, invoices.payment_key, unique=True)]
+    return found
 
 
 def present(client: HubSpotClient, kind: str) -> dict[str, Present]:
@@ -156,8 +200,22 @@ def require(client: HubSpotClient, flow: str, names: Iterable[str] = ()) -> Mapp
     """
     write = written(client.settings)[flow]
     kind = write.kind
+    there = _require(client, kind, write.needed)
+    for name in names:
+        if name not in there:
+            advice = "Correct `match` in connections.yaml."
+            raise stop(NAME, "setup", f"the property {name} of {kind} does not exist", advice)
+    return there
+
+
+def require_documents(client: HubSpotClient, kind: str) -> Mapping[str, Present]:
+    """The same for a kind of object that the flows of documents write."""
+    return _require(client, kind, of_documents(client.settings)[kind])
+
+
+def _require(client: HubSpotClient, kind: str, needed_here: Iterable[Property]) -> Mapping[str, Present]:
     there = present(client, kind)
-    for one in write.needed:
+    for one in needed_here:
         found = there.get(one.name)
         if found is None:
             raise stop(NAME, "setup", f"the property {one.name} of {kind} does not exist", SETUP)
@@ -166,14 +224,10 @@ def require(client: HubSpotClient, flow: str, names: Iterable[str] = ()) -> Mapp
         if found.read_only:
             reason = f"the property {one.name} of {kind} cannot be written"
             raise stop(NAME, "setup", reason, f"Leave it out in connections.yaml: `{one.name}: null` under `fields`.")
-    for name in names:
-        if name not in there:
-            advice = "Correct `match` in connections.yaml."
-            raise stop(NAME, "setup", f"the property {name} of {kind} does not exist", advice)
     return there
 
 
 NOT_UNIQUE = (
     "HubSpot decides about that when a property is created, for ever. Name another property in connections.yaml "
-    "(`customer_key`, `supplier_key`, `contact_key`) that does not exist yet, then run `ml-connector setup`."
+    "(`customer_key`, `contact_key`, `invoice_key` and so on) that does not exist yet, then run `ml-connector setup`."
 )

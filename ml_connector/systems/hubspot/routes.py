@@ -42,6 +42,20 @@ class Routes:
         root = f"/crm/associations/{self.version}" if self._dated else f"/crm/{ASSOCIATIONS}/associations"
         return f"{root}/{from_kind}/{to_kind}/batch/associate/default"
 
+    def associations(self, from_kind: str, to_kind: str, operation: str) -> str:
+        """A batch of links: read or archive."""
+        root = f"/crm/associations/{self.version}" if self._dated else f"/crm/{ASSOCIATIONS}/associations"
+        return f"{root}/{from_kind}/{to_kind}/batch/{operation}"
+
+    @property
+    def schemas(self) -> str:
+        """Custom objects."""
+        return f"/crm-object-schemas/{self.version}/schemas"
+
+    def pipelines(self, kind: str) -> str:
+        """Pipelines with their stages; the reference names the numbered route alone (section 11)."""
+        return f"/crm/v3/pipelines/{kind}"
+
     @property
     def account(self) -> str:
         return f"/account-info/{self.version}/details"

@@ -8,7 +8,7 @@ from datetime import timedelta
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 
 from ml_connector.systems.hubspot.fields import (
     COMPANY_FIELDS,
@@ -18,27 +18,23 @@ from ml_connector.systems.hubspot.fields import (
     parse_source,
     parse_supplier_source,
 )
+from ml_connector.systems.hubspot.invoice_settings import InvoicesSettings
 from ml_connector.systems.hubspot.routes import DATED, NUMBERED
+from ml_connector.systems.hubspot.setting_types import Block, Property, property_name
+from ml_connector.systems.hubspot.transaction_settings import TransactionsSettings
 
 CUSTOMER_MARK = "visma_is_customer"
 SUPPLIER_MARK = "visma_is_supplier"
 LIFECYCLE = "lifecyclestage"
 EMAIL = "email"
 
-_PROPERTY = re.compile(r"[a-z][a-z0-9_]{0,99}")
 _NAMESPACE = re.compile(r"[A-Za-z0-9_-]{1,48}")
 _DURATION = re.compile(r"(\d{1,5})([smh])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours"}
 
 
-def _property(name: str) -> str:
-    if not _PROPERTY.fullmatch(name):
-        raise ValueError("expected the internal name of a property: small letters, digits and underscores")
-    return name
-
-
 def _mapped_property(name: str) -> str:
-    if _property(name) in (EMAIL, LIFECYCLE, CUSTOMER_MARK, SUPPLIER_MARK):
+    if property_name(name) in (EMAIL, LIFECYCLE, CUSTOMER_MARK, SUPPLIER_MARK):
         raise ValueError(f"{name} is always written; another setting says where it comes from")
     return name
 
@@ -92,7 +88,6 @@ def _duration(value: Any) -> Any:
     return timedelta(**{_UNITS[match[2]]: int(match[1])})
 
 
-Property = Annotated[str, AfterValidator(_property)]
 MappedProperty = Annotated[str, AfterValidator(_mapped_property)]
 FieldSource = Annotated[str, AfterValidator(_source)]
 Path = Annotated[str, AfterValidator(_plain), AfterValidator(_source)]
@@ -102,11 +97,7 @@ Url = Annotated[str, AfterValidator(_url)]
 Merge = Literal["overwrite", "fill_empty", "never"]
 
 
-class _Block(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class _Mapping(_Block):
+class _Mapping(Block):
     """What the flows that write properties have in common."""
 
     fields: Mapping[str, str | None]
@@ -207,12 +198,19 @@ def _sources(
     return {name: parse(text) for name, text in {**defaults, **chosen}.items() if text is not None}
 
 
-class FlowsSettings(_Block):
+class FlowsSettings(Block):
     """The flows of a HubSpot target."""
 
     companies: CompaniesSettings = Field(description="the settings of the flow companies; {} for the defaults")
     suppliers: SuppliersSettings | None = Field(None, description="suppliers, as companies too; {} for the defaults")
     contacts: ContactsSettings | None = Field(None, description="contact persons, linked to their companies")
+    invoices: InvoicesSettings | None = Field(
+        None, description="invoices and credit notes, which HubSpot does not bill"
+    )
+
+    transactions: TransactionsSettings | None = Field(
+        None, description="sales-related batches of the general ledger; {} for the defaults"
+    )
 
     @model_validator(mode="after")
     def _keys_differ(self) -> Self:
@@ -221,7 +219,7 @@ class FlowsSettings(_Block):
         return self
 
 
-class Settings(_Block):
+class Settings(Block):
     """One HubSpot account."""
 
     base_url: Url = Field("https://api.hubapi.com", description="scheme, host and port of the API")
@@ -243,7 +241,7 @@ class Settings(_Block):
     flows: FlowsSettings = Field(description="the flows to run")
 
 
-class Credentials(_Block):
+class Credentials(Block):
     """What the vault holds for a HubSpot account: the token of a private app or a service key, which act alike."""
 
     access_token: SecretStr

@@ -151,3 +151,54 @@ def test_a_property_to_match_by_must_be_there(open_account: Open) -> None:
     found = findings(open_account(companies={"match": {"erp_nmber": "number", "domain": "main_contact.email"}}))
     assert not found["match: erp_nmber"].ok
     assert found["match: domain"].what == "Companies are searched for."
+
+
+WITH_INVOICES = {"companies": {}, "contacts": {}, "invoices": {"payments": "records"}}
+
+
+def test_setup_creates_what_invoices_need_and_a_second_time_nothing(open_account: Open) -> None:
+    """Keys with unique values of three objects, and properties for amounts and days."""
+    account = open_account(flows=WITH_INVOICES)
+    titles = set_up(account)
+    for kind, name in (("invoices", "invoice"), ("line_items", "line"), ("commerce_payments", "payment")):
+        assert f"create the property visma_{name}_key of {kind} (Visma.net {name} key, unique)" in titles
+    assert "create the property visma_balance of invoices (Visma balance, number)" in titles
+    assert "create the property visma_due_date of invoices (Visma due date, date)" in titles
+    assert account.setup() == []
+    assert all(finding.ok for finding in account.check())
+
+
+def test_a_token_that_may_not_touch_lines_is_told_so(open_account: Open, hubspot: HubSpot) -> None:
+    """Line items have no schema scope of their own (HubSpot reference, section 2)."""
+    hubspot.configure(scopes=[scope for scope in hubspot.settings.scopes if scope != "crm.objects.line_items.write"])
+    account = open_account(flows=WITH_INVOICES)
+    set_up(account)
+    assert findings(account)["scopes"].what == "The token lacks crm.objects.line_items.write."
+
+
+def test_an_account_without_payments_is_told_so(open_account: Open, hubspot: HubSpot) -> None:
+    """HubSpot payments or Stripe have to be set up for payment records."""
+    hubspot.configure(payments=False)
+    account = open_account(flows=WITH_INVOICES)
+    set_up(account)
+    found = findings(account)["payments"]
+    assert not found.ok
+    assert "`payments: properties`" in found.action
+
+
+def test_a_property_of_deals_that_does_not_exist_is_told(open_account: Open) -> None:
+    """Before the first delivery."""
+    flows = {"companies": {}, "invoices": {"deals": {"property": "order_number"}, "line_key": None}}
+    account = open_account(flows=flows)
+    set_up(account)
+    found = findings(account)
+    assert not found["deals: order_number"].ok
+    assert found["line items"].ok
+
+
+def test_a_line_key_that_is_not_unique_is_never_our_key(open_account: Open) -> None:
+    """failures.md 8: the same line could become two."""
+    account = open_account(flows=WITH_INVOICES)
+    make(account, "line_items", "visma_line_key")
+    with pytest.raises(ConfigurationProblem, match="visma_line_key of line_items already, and it is not unique"):
+        account.setup()

@@ -1,0 +1,263 @@
+"""Up to a hundred invoices, from what is wished to what became of each.
+
+| step         | call                                   | what a process that dies after it leaves                     |
+| ------------ | -------------------------------------- | ------------------------------------------------------------ |
+| the invoices | upsert by our key                      | invoices without lines: the next run finds them by the key   |
+| their lines  | upsert by our key, or create what lacks | lines, perhaps without their link: as before                |
+| payments     | the same                               | the same                                                     |
+| links        | to company, contact and deal           | linking twice is harmless                                    |
+
+Only when all of it is done is an invoice confirmed. What fails on the way fails the invoice, and is due again whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ml_connector.engine.checkpoints import reached
+from ml_connector.engine.records import Change, Outcome, Result
+from ml_connector.http import CallProblem, Stopped, to_json
+from ml_connector.systems.hubspot.batches import Input, Reply, Write, refused
+from ml_connector.systems.hubspot.children import Children, Parent
+from ml_connector.systems.hubspot.client import HubSpotClient
+from ml_connector.systems.hubspot.deals import DEALS, Deals, Sought
+from ml_connector.systems.hubspot.errors import NOT_FOUND
+from ml_connector.systems.hubspot.group import Halted, sentence
+from ml_connector.systems.hubspot.merging import for_new
+from ml_connector.systems.hubspot.pairs import associate, part
+from ml_connector.systems.hubspot.properties import COMPANIES, CONTACTS, INVOICES, LINE_ITEMS, OPTIONAL, PAYMENTS
+
+LINE_TO_INVOICE, PAYMENT_TO_INVOICE = 410, 542
+"""Types of associations (HubSpot reference, section 7)."""
+READ_ONLY = "READ_ONLY_VALUE"
+FACTS = {COMPANIES: "company", CONTACTS: "contact", DEALS: "deal"}
+"""Kinds that an invoice is linked to, and the name under which their ids stand in the facts."""
+
+
+@dataclass(slots=True)
+class Ways:
+    """How invoices are written at this account.
+
+    Attributes:
+        key: the unique property that holds our key.
+        line_key, payment_key: the same of what hangs on them; None: lines have none, payments are not written.
+        writable: HubSpot's own properties that the account lets us write, of those that may not be.
+        deals: finds deals; None: there is no rule.
+    """
+
+    key: str
+    line_key: str | None
+    payment_key: str | None
+    writable: set[str]
+    deals: Deals | None = None
+
+
+@dataclass(slots=True)
+class Draft:
+    """One change on its way.
+
+    Attributes:
+        id: HubSpot's id of the invoice, once it is written.
+        reply: of the upsert.
+        wrong: why it is not done.
+        uncertain: something of it may still happen.
+        linked: kind -> the id of what it is linked to.
+    """
+
+    change: Change
+    trace: str
+    id: str = ""
+    reply: Reply = field(default_factory=Reply)
+    wrong: Reply | None = None
+    where: str = ""
+    uncertain: bool = False
+    note: str | None = None
+    sent: Mapping[str, str] = field(default_factory=dict)
+    linked: dict[str, str] = field(default_factory=dict)
+
+    def fail(self, reply: Reply, where: str) -> None:
+        if reply.decision is not None and self.wrong is None:
+            self.wrong, self.where = reply, where
+        self.uncertain |= reply.uncertain
+
+
+@dataclass(slots=True)
+class InvoiceGroup:
+    """Some invoices that are written together."""
+
+    client: HubSpotClient
+    ways: Ways
+    drafts: list[Draft]
+
+    @classmethod
+    def of(cls, client: HubSpotClient, ways: Ways, changes: Iterable[Change]) -> InvoiceGroup:
+        return cls(client, ways, [Draft(change, str(place)) for place, change in enumerate(changes)])
+
+    def run(self) -> list[Result]:
+        """One result per change. Raises Halted with those that are known to have ended badly."""
+        try:
+            self._write([draft for draft in self.drafts if draft.change.create], "upsert")
+            self._write([draft for draft in self.drafts if not draft.change.create], "update")
+            reached("hubspot: invoices written")
+            self._children(LINE_ITEMS, self.ways.line_key, LINE_TO_INVOICE, "lines")
+            reached("hubspot: line items written")
+            if self.ways.payment_key is not None:
+                self._children(PAYMENTS, self.ways.payment_key, PAYMENT_TO_INVOICE, "payments")
+            self._find_deals()
+            for kind, name in FACTS.items():
+                self._link(kind, name)
+            reached("hubspot: invoices linked")
+        except Stopped as problem:
+            raise Halted([_result(draft) for draft in self.drafts if draft.wrong is not None], problem) from None
+        return [_result(draft) for draft in self.drafts]
+
+    def _open(self) -> list[Draft]:
+        return [draft for draft in self.drafts if draft.wrong is None]
+
+    def _write(self, drafts: Sequence[Draft], operation: str) -> None:
+        """The invoices themselves; without what the account turns out to keep to itself, if it says so."""
+        if not drafts:
+            return
+        self._send(drafts, operation, _is_linked)
+        own = set(OPTIONAL[INVOICES])
+        kept = [one for one in drafts if one.wrong and _is_read_only(one.wrong) and own & one.sent.keys()]
+        if kept:
+            self.ways.writable = set()
+            for draft in kept:
+                draft.wrong = None
+            self._send(kept, operation, _is_linked)
+        # A run that died had made these: what has no value any more is to be cleared there as well.
+        before = [one for one in drafts if one.wrong is None and not one.reply.new and not _is_linked(one)]
+        self._send(before, operation, lambda _: True)
+
+    def _send(self, drafts: Sequence[Draft], operation: str, whole: Callable[[Draft], bool]) -> None:
+        """`whole`: whether empty values are sent too, to clear what stands there."""
+        if not drafts:
+            return
+        refused_here = set(OPTIONAL[INVOICES]) - self.ways.writable
+        for draft in drafts:
+            wanted = draft.change.body["properties"]
+            wanted = {name: value for name, value in wanted.items() if name not in refused_here}
+            draft.sent = (wanted if whole(draft) else for_new(wanted)) | {self.ways.key: draft.change.claim}
+        inputs = [Input(one.trace, one.change.claim, one.sent, self.ways.key) for one in drafts]
+        replies = Write(self.client, self.client.routes.batch(INVOICES, operation)).send(inputs)
+        for draft in drafts:
+            draft.reply = replies[draft.trace]
+            draft.id = draft.reply.id or ""
+            draft.fail(draft.reply, "")
+
+    def _children(self, kind: str, key: str | None, type_id: int, name: str) -> None:
+        drafts = {draft.id: draft for draft in self._open()}
+        parents = [
+            Parent(draft.id, draft.change.claim, draft.reply.new, draft.change.body.get(name, {}))
+            for draft in drafts.values()
+        ]
+        if not parents:
+            return
+        children = Children(self.client, kind, key, type_id)
+        try:
+            children.bring(parents)
+        finally:
+            for id_, reply in children.wrong.items():
+                drafts[id_].fail(reply, f"its {name}: ")
+            for id_ in children.uncertain:
+                drafts[id_].uncertain = True
+
+    def _find_deals(self) -> None:
+        """The deal that it is linked to already stays; the others are looked for."""
+        deals = self.ways.deals
+        if deals is None:
+            return
+        sought: dict[str, Sought] = {}
+        for draft in self._open():
+            body = draft.change.body
+            if held := draft.change.facts.get("deal"):
+                draft.linked[DEALS] = held
+            else:
+                sought[draft.trace] = Sought(str(body.get("deal") or ""), str(body.get("company") or ""))
+        if not sought:
+            return
+        try:
+            chosen = deals.find(sought)
+        except CallProblem as problem:
+            for draft in self._open():
+                if draft.trace in sought:
+                    draft.fail(refused(problem), "its deal: ")
+            return
+        for draft in self._open():
+            if (choice := chosen.get(draft.trace)) is not None:
+                draft.note = choice.note
+                if choice.id is not None:
+                    draft.linked[DEALS] = choice.id
+
+    def _link(self, kind: str, name: str) -> None:
+        """Link what it belongs to; what it belonged to before is taken off."""
+        old: list[tuple[str, str]] = []
+        drafts = self._open()
+        for draft in drafts:
+            if (wanted := draft.change.body.get(name)) and kind != DEALS:
+                draft.linked[kind] = str(wanted)
+            before = draft.change.facts.get(name)
+            if before and before != draft.linked.get(kind):
+                old.append((draft.id, str(before)))
+        try:
+            part(self.client, INVOICES, kind, old)
+        except CallProblem as problem:
+            parted = {one for one, _ in old}
+            self._fail(lambda draft: draft.id in parted, refused(problem), f"its {name}: ")
+        pairs = {(draft.id, draft.linked[kind]): draft for draft in drafts if kind in draft.linked}
+        for pair, reply in associate(self.client, INVOICES, kind, list(pairs)).items():
+            pairs[pair].fail(reply, f"its {name}: ")
+
+    def _fail(self, concerned: Callable[[Draft], bool], reply: Reply, where: str) -> None:
+        for draft in self.drafts:
+            if concerned(draft):
+                draft.fail(reply, where)
+
+
+def _result(draft: Draft) -> Result:
+    change, wrong = draft.change, draft.wrong
+    payload = to_json({**change.body, "properties": draft.sent}) if draft.sent else None
+    if wrong is None or wrong.decision is None:
+        return Result(
+            change.key,
+            Outcome.CREATED if draft.reply.new else Outcome.UPDATED,
+            target_id=change.claim,
+            facts=_facts(draft),
+            reason=draft.note,
+            status=draft.reply.status,
+            correlation_id=draft.reply.correlation_id,
+            payload=payload,
+            uncertain=draft.uncertain,
+        )
+    if wrong.decision.kind == NOT_FOUND and not change.create and not draft.id:
+        reason = "HubSpot has no invoice with our key."
+        return Result(change.key, Outcome.SKIPPED, kind=change.rule, reason=reason, status=wrong.status)
+    # What a part of it refuses, or does not find, may be another's doing: the invoice is not refused for good by that
+    # while a link is missing whose other end somebody deleted.
+    lost = bool(draft.where) and wrong.decision.kind == NOT_FOUND
+    return Result(
+        change.key,
+        Outcome.REJECTED if wrong.is_refused and not lost else Outcome.FAILED,
+        kind=wrong.decision.kind,
+        reason=sentence(f"{draft.where}{wrong.decision.reason}"),
+        vendor_code=wrong.decision.vendor_code,
+        status=wrong.status,
+        correlation_id=wrong.correlation_id,
+        payload=payload,
+        uncertain=draft.uncertain,
+    )
+
+
+def _facts(draft: Draft) -> dict[str, Any]:
+    return {"id": draft.id, **{FACTS[kind]: id_ for kind, id_ in draft.linked.items()}}
+
+
+def _is_linked(draft: Draft) -> bool:
+    return draft.change.target_id == draft.change.claim
+
+
+def _is_read_only(reply: Reply) -> bool:
+    return reply.is_refused and reply.decision is not None and reply.decision.vendor_code == READ_ONLY
