@@ -22,6 +22,9 @@ from ml_connector.store.ledger import Ledger
 
 FAILED: Final = "FAILED"  # as Dagster calls it; the type has no public name
 MOST_MISSING: Final = 200
+FIRST_WINDOWS: Final = (
+    24  # that a first run reaches back: each costs Dagster an event, a tenth of a second on a slow disk
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,7 @@ def to_read(home: OpenHome, company: Company, now: datetime) -> Span:
     windowed = [entity for entity in company.entities if entity.windowed]
     covered = [readings.coverage(entity.name).until for entity in windowed]
     read_before = [moment for moment in covered if moment is not None]
-    since = min(read_before) if len(read_before) == len(covered) else now - MOST_MISSING * company.windows.length
+    since = min(read_before) if len(read_before) == len(covered) else now - FIRST_WINDOWS * company.windows.length
     return Span(company.windows.key(since, now), company.windows.key(now, now))
 
 
@@ -65,11 +68,11 @@ def to_deliver(home: OpenHome, instance: dg.DagsterInstance, company: Company, t
     """What is due at a target, and the windows of a run that delivers it.
 
     The run reaches to the open window, and back to where the last one ended: a window in which nothing changed is shown
-    as delivered too, instead of as missing. Only failed windows take it back further than `MOST_MISSING`.
+    as delivered too, instead of as missing. Only failed windows take it back further than `MOST_MISSING`, and a first
+    run than `FIRST_WINDOWS`.
     """
     ledger = home.ledger(company.name)
     open_window = company.windows.key(now, now)
-    earliest = company.windows.key(now - MOST_MISSING * company.windows.length, now)
     due, failed, windows = False, set[str](), {open_window}
     for flow in target.flows:
         statuses = _statuses(instance, company, target, flow)
@@ -77,6 +80,8 @@ def to_deliver(home: OpenHome, instance: dg.DagsterInstance, company: Company, t
         red = {window for window, status in statuses.items() if status == FAILED}
         if red:
             failed |= red - rejected(home, company, target, flow) - _held(ledger, company, target, flow, red, now)
+        reach = MOST_MISSING if any(statuses.values()) else FIRST_WINDOWS
+        earliest = company.windows.key(now - reach * company.windows.length, now)
         windows |= failed | {max(window, earliest) for window in outstanding(home, company, target, flow, now)}
         windows |= _missing_before(min(windows), statuses)
     return Work(due, failed, Span(min(windows), open_window))

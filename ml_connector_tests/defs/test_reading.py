@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from ml_connector.defs.jobs import read_config
 from ml_connector.defs.names import CONNECTION_TAG, poll_job, source_key
-from ml_connector.defs.work import MOST_MISSING, to_read
+from ml_connector.defs.work import FIRST_WINDOWS, to_read
 from ml_connector.store import lease
 from ml_connector.store.tables import landing
 from ml_connector_tests.defs.place import CUSTOMERS, MEMBERS, Place, events, materializations
@@ -149,11 +149,12 @@ def test_the_brake_turns_the_drift_check_red_and_a_good_full_read_green(
 
 
 def test_a_poll_covers_every_window_since_the_last_one(place: Place, instance: dg.DagsterInstance) -> None:
-    """failures.md 1: the range begins where the last read began; before any read, at the first window."""
+    """failures.md 1: the range begins where the last read began; before any read, some windows back."""
     now, windows = place.now(), place.company.windows
     with place.home.open() as home:
         before = to_read(home, place.company, now)
-        assert (before.first, before.last) == (windows.key(windows.start, now), windows.key(now, now))
+        assert before.first == windows.key(now - FIRST_WINDOWS * windows.length, now)
+        assert before.last == windows.key(now, now)
     place.poll(instance)
     with place.home.open() as home:
         after = to_read(home, place.company, place.now())
@@ -171,11 +172,11 @@ def test_the_first_poll_and_delivery_reach_back_over_a_bounded_number_of_windows
     place.change(old, hours_ago=60 * 24)
     with place.home.open() as home:
         span = to_read(home, place.company, place.now())
-        assert len(list(place.company.windows.keys(span.first, span.last))) == MOST_MISSING + 1
+        assert len(list(place.company.windows.keys(span.first, span.last))) == FIRST_WINDOWS + 1
     place.poll(instance)
     with place.home.open() as home:
         span = place.work(home, instance).span
-        assert len(list(place.company.windows.keys(span.first, span.last))) <= MOST_MISSING + 1
+        assert len(list(place.company.windows.keys(span.first, span.last))) <= FIRST_WINDOWS + 1
     assert place.deliver(instance, (span.first, span.last)).success
     assert materializations(instance, MEMBERS)[place.windows(60 * 24)[0]]["read"] == 1
     with place.home.open() as home:
