@@ -3,44 +3,88 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from ml_connector.cli.demo_home import furnish
+from ml_connector.cli.simulators import Simulator
 from ml_connector.home import Home
-from ml_connector_tests.cli.conftest import FIRST, REFUSED, TARGET, Cli, World
+from ml_connector.simulators import hubspot
+from ml_connector.simulators.server import serve
+from ml_connector_tests.cli.conftest import FIRST, REFUSED, Cli, World
 
 EVERYTHING = [
     ("credentials", "list"),
     ("check",),
-    ("setup", TARGET, "--yes"),
-    ("preview", TARGET),
+    ("setup", "TARGET", "--yes"),
+    ("preview", "TARGET"),
     ("sync", "nordic"),
     ("status",),
     ("problems",),
     ("record", "nordic", FIRST),
-    ("replay", TARGET, "--record", FIRST),
+    ("replay", "TARGET", "--record", FIRST),
     ("audit", "export"),
     ("audit", "verify"),
     ("credentials", "rotate-key"),
 ]
+REFUSING = [("check",), ("sync", "nordic"), ("replay", "TARGET", "--record", FIRST)]
+
+
+@dataclass(frozen=True)
+class Side:
+    """The target that a home leads to.
+
+    Attributes:
+        refused: an address that it does not take.
+        others: what its simulator accepts afterwards instead of what the vault holds.
+    """
+
+    simulator: Simulator
+    refused: str
+    others: dict[str, str]
+
+    @property
+    def target(self) -> str:
+        return f"nordic/{self.simulator.name}"
+
+    def command(self, words: tuple[str, ...]) -> list[str]:
+        return [self.target if word == "TARGET" else word for word in words]
+
+
+@pytest.fixture(params=["mailchimp", "hubspot"])
+def side(request: pytest.FixtureRequest, empty_home: Home, world: World) -> Iterator[Side]:
+    """The home leads to this target alone, and has no credentials yet."""
+    if request.param == "mailchimp":
+        yield Side(world.mailchimp, REFUSED, {"api_key": "00000000000000000000000000000000-us19"})
+        return
+    with serve(hubspot.create_app(hubspot.HubspotSettings())) as served:
+        settings = Simulator("hubspot", served.url, {}).control("settings")
+        simulator = Simulator("hubspot", served.url, settings)
+        empty_home.config_path.unlink()
+        furnish(empty_home, {"visma": world.visma, "hubspot": simulator})
+        yield Side(simulator, "kari@@nordfisk.no", {"access_token": "pat-eu1-another"})
 
 
 @pytest.fixture
-def left_behind(cli: Cli, empty_home: Home, world: World) -> dict[str, bytes]:
+def left_behind(cli: Cli, empty_home: Home, world: World, side: Side) -> dict[str, bytes]:
     """All that was printed and written in a life from the first credentials to a target that refuses them.
 
     The vault key's own file is the one place where a secret belongs.
     """
-    world.change("10002", mainContact={"email": REFUSED})
+    world.change("10002", mainContact={"email": side.refused})
     printed = []
-    for name, simulator in (("nordic/visma", world.visma), (TARGET, world.mailchimp)):
+    for name, simulator in (("nordic/visma", world.visma), (side.target, side.simulator)):
         printed.append(cli("credentials", "set", name, stdin=json.dumps(simulator.credentials)))
-    printed += [cli(*command) for command in EVERYTHING]
-    printed += [cli(*command, "--json") for command in EVERYTHING]
-    world.settings("mailchimp", api_key="00000000000000000000000000000000-us19")
+    printed += [cli(*side.command(words)) for words in EVERYTHING]
+    assert printed[-1].code == 0, printed[-1].err
+    printed += [cli(*side.command(words), "--json") for words in EVERYTHING]
+    side.simulator.control("settings", side.others)
     world.settings("visma", client_secret="changed")
-    printed += [cli(*command) for command in (("check",), ("sync", "nordic"), ("replay", TARGET, "--record", FIRST))]
+    printed += [cli(*side.command(words)) for words in REFUSING]
+    assert all(ran.code for ran in printed[-len(REFUSING) :])
     found = {f"output {number}": (ran.out + ran.err).encode() for number, ran in enumerate(printed)}
     for path in empty_home.path.rglob("*"):
         if path.is_file() and path != empty_home.key_file:
@@ -50,7 +94,7 @@ def left_behind(cli: Cli, empty_home: Home, world: World) -> dict[str, bytes]:
 
 
 def test_no_secret_and_no_personal_data_is_left_in_plain_text(
-    left_behind: dict[str, bytes], empty_home: Home, world: World
+    left_behind: dict[str, bytes], empty_home: Home, world: World, side: Side
 ) -> None:
     """Searched in every file, Dagster's logs and databases included; secrets also in all that was printed.
 
@@ -58,16 +102,24 @@ def test_no_secret_and_no_personal_data_is_left_in_plain_text(
     """
     secrets = [
         world.visma.credentials["client_secret"],
-        world.mailchimp.credentials["api_key"],
+        *side.simulator.credentials.values(),
         empty_home.key_file.read_text().strip(),
         "eyJhbGciOi",  # how the tokens begin
         "Bearer ",
     ]
     assert where(left_behind, secrets) == []
-    people = [member["email_address"] for member in world.members()]
+    people = people_at(side)
     assert len(people) > 10
     written = {place: content for place, content in left_behind.items() if Path(place).is_absolute()}
-    assert where(written, [*people, REFUSED]) == []
+    assert where(written, [*people, side.refused]) == []
+
+
+def people_at(side: Side) -> list[str]:
+    """The addresses that arrived at the target."""
+    if side.simulator.name == "mailchimp":
+        return [member["email_address"] for member in side.simulator.control("members")["members"]]
+    records = side.simulator.control("records/contacts?count=1000")["records"]
+    return [record["properties"]["email"] for record in records]
 
 
 def where(found: dict[str, bytes], words: list[str]) -> list[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""Fixtures of the engine's tests: a ledger on SQLite, a world, an account, and the steps of a sync."""
+"""Fixtures of the engine's tests: a ledger, a world, an account, and the steps of a sync."""
 
 from __future__ import annotations
 
@@ -102,12 +102,21 @@ def sync(tmp_path: Path) -> Iterator[Sync]:
         yield opened
 
 
+@pytest.fixture
+def sync_on_both(database: Database, tmp_path: Path) -> Sync:
+    """The same on SQLite and on PostgreSQL."""
+    return sync_on(database, tmp_path)
+
+
 @contextmanager
 def open_sync(folder: Path) -> Iterator[Sync]:
     database = Database.open(f"sqlite:///{folder / 'ledger.db'}")
     try:
-        vault = Vault.open(database, parse_key(new_key()))
-        landings = Landings(folder / "landings", vault.landing_key)
-        yield Sync(Ledger(database, vault, landings, "nordic"))
+        yield sync_on(database, folder)
     finally:
         database.close()
+
+
+def sync_on(database: Database, folder: Path) -> Sync:
+    vault = Vault.open(database, parse_key(new_key()))
+    return Sync(Ledger(database, vault, Landings(folder / "landings", vault.landing_key), "nordic"))

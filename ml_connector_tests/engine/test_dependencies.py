@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -17,7 +16,7 @@ from ml_connector.engine.preview import preview
 from ml_connector.engine.records import Desired, Mapped, Need, Record
 from ml_connector.store.deliveries import State
 from ml_connector.store.tables import alias, waiting
-from ml_connector_tests.engine.conftest import TARGET, WINDOWS, Sync, open_sync
+from ml_connector_tests.engine.conftest import TARGET, WINDOWS, Sync
 from ml_connector_tests.engine.test_deliver import counts
 from ml_connector_tests.engine.world import Account, Members
 
@@ -107,9 +106,9 @@ class Two:
 
 
 @pytest.fixture
-def two(tmp_path: Path) -> Iterator[Two]:
-    with open_sync(tmp_path) as opened:
-        yield Two(opened)
+def two(sync_on_both: Sync) -> Two:
+    """On SQLite and on PostgreSQL."""
+    return Two(sync_on_both)
 
 
 def test_what_the_target_said_of_the_other_comes_into_the_body(two: Two) -> None:

@@ -13,6 +13,12 @@ from ml_connector_tests.engine.conftest import Sync
 from ml_connector_tests.engine.world import CONTACTS, Died
 
 
+@pytest.fixture
+def sync(sync_on_both: Sync) -> Sync:
+    """On SQLite and on PostgreSQL."""
+    return sync_on_both
+
+
 def come_to_rest(sync: Sync) -> None:
     """No more faults: days pass, and everything that is due is delivered."""
     sync.account.faults = []

@@ -26,6 +26,7 @@ from ml_connector.simulators.server import serve
 from ml_connector.store.tables import intent, record_state, source_row
 
 COMPANY = "nordic"
+KILLED = -9  # how a sync ends that met its checkpoint
 # One process loads everything once, and each sync is forked from it.
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(["ml_connector.defs.launch", "ml_connector_tests.faults.site"])
@@ -62,7 +63,7 @@ class Site:
         return process
 
     def sync(self, die_at: str = "", *, full: bool = False) -> int:
-        """Sync in a process of its own; returns its exit code (-9: it was killed)."""
+        """Sync in a process of its own; returns its exit code (`KILLED`: it was killed)."""
         process = self.start_sync(die_at, full=full)
         process.join(120)
         assert process.exitcode is not None, "the sync hangs"

@@ -16,9 +16,8 @@ from sqlalchemy import select
 from ml_connector.cli.demo_home import set_up
 from ml_connector.engine.checkpoints import INVOICE_CHECKPOINTS
 from ml_connector.store.tables import record_state
-from ml_connector_tests.faults.site import COMPANY, Site, open_site
+from ml_connector_tests.faults.site import COMPANY, KILLED, Site, open_site
 
-KILLED = -9
 INVOICES: dict[str, Any] = {"payments": "records"}
 
 

@@ -2,12 +2,12 @@
 
 Any row ends as a desired state, a skip or a rejection:
 
-| flow                | object                 | identity                                       |
-| ------------------- | ---------------------- | ---------------------------------------------- |
-| `companies`         | company                | `nordic:123`, of the customer's internal id    |
-| `suppliers`         | company                | `nordic:123`, of the supplier's internal id    |
-| `contacts`          | contact                | the address of the contact person, lower-cased |
-| `contact_companies` | link between these two | the customer's `nordic:123`                    |
+| flow                | object                 | identity                                                    |
+| ------------------- | ---------------------- | ----------------------------------------------------------- |
+| `companies`         | company                | `nordic:123`, of the customer's internal id                 |
+| `suppliers`         | company                | `nordic:123`, of the supplier's internal id                 |
+| `contacts`          | contact                | a digest of the address of the contact person, lower-cased  |
+| `contact_companies` | link between these two | the customer's `nordic:123`                                 |
 
 A business that is customer and supplier is one company with both marks: each side gives the ledger the registration
 number as a further name of its company, and the one that comes later joins the other's. There the customer's values
@@ -17,6 +17,7 @@ go before the supplier's.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from hashlib import blake2b
 from typing import Any
 
 from ml_connector.engine.records import Desired, Mapped, Need, Record, Reject, Skip
@@ -118,7 +119,7 @@ def map_supplier(
 
 
 def map_contact(record: Record, settings: ContactsSettings, companies: CompaniesSettings, portal: str | None) -> Mapped:
-    """What the contact of this customer's contact person should look like; its address is the claim.
+    """What the contact of this customer's contact person should look like; `contact_key` of its address is the claim.
 
     `person` is Visma's contact id: if the address of the same person changes, the contact is renamed.
     """
@@ -138,7 +139,7 @@ def map_contact(record: Record, settings: ContactsSettings, companies: Companies
     }
     person = None if subject.contact is None else str(subject.contact.contact_id)
     return Desired(
-        email.lower(),
+        contact_key(email),
         _body({**properties, EMAIL: email.lower()}, portal, person=person),
         create=not inactive,
         rule=INACTIVE_ABSENT if inactive else None,
@@ -164,10 +165,15 @@ def map_link(record: Record, settings: ContactsSettings, companies: CompaniesSet
         create=not inactive,
         rule=INACTIVE_ABSENT if inactive else None,
         needs={
-            "contact": Need("contacts", email.lower(), record.key),
+            "contact": Need("contacts", contact_key(email), record.key),
             "company": Need("companies", claim, record.key),
         },
     )
+
+
+def contact_key(email: str) -> str:
+    """The identity of the contact with an address: the ledger holds identities as they are, and addresses sealed."""
+    return blake2b(email.lower().encode("utf-8", "replace"), digest_size=16).hexdigest()
 
 
 def _company(claim: str, body: Mapping[str, Any], *, inactive: bool, also: str | None, subject: Subject) -> Desired:

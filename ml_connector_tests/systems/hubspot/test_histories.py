@@ -29,12 +29,15 @@ from ml_connector_tests.systems.hubspot.support import (
     customer,
     serve_hubspot,
     settings,
+    supplier,
 )
 
 EXAMPLES = int(os.environ.get("ML_CONNECTOR_TEST_HISTORIES", "60")) // 4
 NUMBERS = ("10001", "10002", "10003")
 EMAILS = ("a@x.no", "b@x.no", "c@x.no", None)
-FLOWS = ("companies", "contacts", "contact_companies")
+SUPPLIERS = ("50001", "50002")
+REGISTRATIONS = (None, "111111", "222222")
+FLOWS = ("companies", "suppliers", "contacts", "contact_companies")
 
 change = st.tuples(
     st.just("change"),
@@ -44,25 +47,34 @@ change = st.tuples(
         optional={
             "name": st.sampled_from(("A", "B", "")),
             "status": st.sampled_from(("Active", "Inactive")),
-            "corporateId": st.sampled_from((None, "1")),
+            "corporateId": st.sampled_from(REGISTRATIONS),
         },
+    ),
+)
+supply = st.tuples(
+    st.just("supplier"),
+    st.sampled_from(SUPPLIERS),
+    st.fixed_dictionaries(
+        {"corporateId": st.sampled_from(REGISTRATIONS)},
+        optional={"name": st.sampled_from(("S", "T", "")), "status": st.sampled_from(("Active", "Inactive"))},
     ),
 )
 fault = st.tuples(
     st.just("fault"),
     st.sampled_from(("server_error", "lost_answer", "expired_token", "torn_json", "reset")),
-    st.sampled_from(("companies/batch", "contacts/batch", "associate", "properties")),
+    st.sampled_from(("companies/batch", "companies/batch/update", "contacts/batch", "associate", "properties")),
     st.integers(1, 4),
 )
 step = st.one_of(
     change,
     change,
+    supply,
     st.tuples(st.just("person"), st.sampled_from(NUMBERS), st.integers(1, 3), st.sampled_from(EMAILS)),
     st.tuples(st.just("sync"), st.lists(st.sampled_from(FLOWS), unique=True)),
     fault,
     st.tuples(st.just("delete"), st.sampled_from(("companies", "contacts"))),
     st.tuples(st.just("make"), st.sampled_from(EMAILS[:3])),
-    st.tuples(st.just("replay"), st.sampled_from(NUMBERS)),
+    st.tuples(st.just("replay"), st.sampled_from((*NUMBERS, *SUPPLIERS))),
     st.tuples(st.just("wait"), st.sampled_from((1, 30, 600))),
 )
 
@@ -72,6 +84,8 @@ def play(sync: Sync, step: tuple[Any, ...]) -> None:
     match step:
         case ("change", number, fields):
             sync.visma.put(customer(number, **fields))
+        case ("supplier", number, fields):
+            sync.visma.put(supplier(number, **fields))
         case ("person", number, id_, email):
             sync.visma.put(contact(id_, email, businessAccount=number, firstName=f"P{id_}"))
         case ("sync", names):
@@ -99,7 +113,7 @@ def settle(sync: Sync) -> None:
     for _ in range(12):
         sync.visma.now += timedelta(days=1, minutes=10)
         sync.deliver()
-    sync.deliver(only=list(sync.visma.rows["visma.customers"]))
+    sync.deliver(only=[*sync.visma.rows["visma.customers"], *sync.visma.rows["visma.suppliers"]])
     sync.deliver()
     assert not any(is_due(flow, sync.ledger, TARGET, sync.visma.clock()) for flow in sync.flows.values())
 
@@ -107,7 +121,9 @@ def settle(sync: Sync) -> None:
 def verify(sync: Sync) -> None:
     """What Visma has, HubSpot has: once, with these values, linked."""
     companies, contacts = sync.hubspot.records("companies"), sync.hubspot.records("contacts")
-    for rows, key in ((companies, "visma_customer_id"), (contacts, "visma_contact_key"), (contacts, "email")):
+    unique = {"visma_customer_id": companies, "visma_supplier_id": companies}
+    unique |= {"visma_contact_key": contacts, "email": contacts}
+    for key, rows in unique.items():
         keys = [row[key] for row in rows if row.get(key)]
         assert len(keys) == len(set(keys)), key
     by_key = {row.get("visma_customer_id"): row for row in companies}
@@ -120,6 +136,21 @@ def verify(sync: Sync) -> None:
         assert (company.get("visma_organization_number") or None) == row["corporateId"]
         if email := row["mainContact"]["email"]:
             assert sync.hubspot.linked(by_email[email]["id"], company["id"])
+    verify_suppliers(sync, {row.get("visma_supplier_id"): row for row in companies})
+
+
+def verify_suppliers(sync: Sync, by_key: dict[str | None, dict[str, Any]]) -> None:
+    """Each has a company, whose name is the supplier's unless it is a customer's, too."""
+    for row in sync.visma.rows["visma.suppliers"].values():
+        if row["status"] == "Inactive" or not row["name"]:
+            continue
+        company = by_key[f"nordic:{row['internalId']}"]
+        assert (company["visma_supplier_number"], company["visma_is_supplier"]) == (row["number"], "true")
+        if company.get("visma_customer_id"):
+            assert company["visma_is_customer"] == "true"
+        else:
+            assert company["name"] == row["name"]
+            assert (company.get("visma_organization_number") or None) == row["corporateId"]
 
 
 @contextmanager
@@ -127,7 +158,7 @@ def fresh(hubspot: HubSpot) -> Iterator[Sync]:
     hubspot.start_over()
     with (
         tempfile.TemporaryDirectory() as folder,
-        connect(settings(url=hubspot.url), hubspot.credentials, QUICK) as account,
+        connect(settings(url=hubspot.url, suppliers={}), hubspot.credentials, QUICK) as account,
     ):
         for step in account.setup():
             step.apply()

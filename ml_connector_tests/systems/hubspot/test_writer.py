@@ -10,6 +10,7 @@ import pytest
 from ml_connector.engine.records import Outcome, Result
 from ml_connector.errors import StoppedProblem
 from ml_connector.http import Retries
+from ml_connector.systems.hubspot.mapping import contact_key
 from ml_connector_tests.systems.hubspot.conftest import OpenTarget
 from ml_connector_tests.systems.hubspot.support import (
     HubSpot,
@@ -235,7 +236,7 @@ def test_a_contact_that_people_made_is_adopted(target: Target) -> None:
     result = target.send("contacts", desired("contacts", customer(), contact()))
     assert (result.outcome, result.facts["id"]) == (Outcome.UPDATED, there)
     adopted = target.hubspot.one("contacts", email=KARI)
-    assert (adopted["visma_contact_key"], adopted["firstname"]) == (KARI, "Kari")
+    assert (adopted["visma_contact_key"], adopted["firstname"]) == (contact_key(KARI), "Kari")
     assert (adopted["phone"], adopted["jobtitle"]) == ("123", "Skipper"), "we have nothing to put there"
 
 
@@ -260,13 +261,13 @@ def test_a_second_address_of_a_contact_of_ours_is_no_second_contact(target: Targ
     target.hubspot.control("merge/contacts", {"primary": first.facts["id"], "merged": other})
     wish = desired("contacts", customer(email=OLA), contact(6, OLA, firstName="Ola"))
     second = target.send("contacts", wish)
-    assert (second.outcome, second.target_id, second.facts["shared"]) == (Outcome.UPDATED, OLA, True)
+    assert (second.outcome, second.target_id, second.facts["shared"]) == (Outcome.UPDATED, contact_key(OLA), True)
     person = target.hubspot.one("contacts", email=KARI)
-    assert (person["visma_contact_key"], person["firstname"]) == (KARI, "Ola")
-    third = target.send("contacts", wish, linked_to=OLA, facts=second.facts)
+    assert (person["visma_contact_key"], person["firstname"]) == (contact_key(KARI), "Ola")
+    third = target.send("contacts", wish, linked_to=contact_key(OLA), facts=second.facts)
     assert third.facts == second.facts
     target.hubspot.delete("contacts", first.facts["id"])
-    fourth = target.send("contacts", wish, linked_to=OLA, facts=second.facts)
+    fourth = target.send("contacts", wish, linked_to=contact_key(OLA), facts=second.facts)
     assert (fourth.outcome, fourth.facts.get("shared")) == (Outcome.CREATED, None)
 
 
@@ -275,8 +276,8 @@ def test_a_renamed_person_whose_new_address_is_taken_goes_there(target: Target) 
     first = target.send("contacts", desired("contacts", customer(), contact()))
     there = target.hubspot.make("contacts", email=OLA)
     wish = desired("contacts", customer(email=OLA), contact(1, OLA))
-    moved = target.send("contacts", wish, linked_to=KARI, facts=first.facts)
-    assert (moved.outcome, moved.target_id, moved.facts["id"]) == (Outcome.UPDATED, OLA, there)
+    moved = target.send("contacts", wish, linked_to=contact_key(KARI), facts=first.facts)
+    assert (moved.outcome, moved.target_id, moved.facts["id"]) == (Outcome.UPDATED, contact_key(OLA), there)
     assert len(target.hubspot.records("contacts")) == 2
 
 
