@@ -166,17 +166,18 @@ class InvoiceGroup:
                 drafts[id_].uncertain = True
 
     def _find_deals(self) -> None:
-        """The deal that it is linked to already stays; the others are looked for."""
+        """The deal that it is linked to stays as long as the reference does; the others are looked for."""
         deals = self.ways.deals
         if deals is None:
             return
         sought: dict[str, Sought] = {}
         for draft in self._open():
             body = draft.change.body
-            if held := draft.change.facts.get("deal"):
-                draft.linked[DEALS] = held
+            facts, reference = draft.change.facts, str(body.get("deal") or "")
+            if facts.get("deal") and facts.get("reference", "") == reference:
+                draft.linked[DEALS] = facts["deal"]
             else:
-                sought[draft.trace] = Sought(str(body.get("deal") or ""), str(body.get("company") or ""))
+                sought[draft.trace] = Sought(reference, str(body.get("company") or ""))
         if not sought:
             return
         try:
@@ -252,7 +253,11 @@ def _result(draft: Draft) -> Result:
 
 
 def _facts(draft: Draft) -> dict[str, Any]:
-    return {"id": draft.id, **{FACTS[kind]: id_ for kind, id_ in draft.linked.items()}}
+    """HubSpot's ids, and by which reference the deal was found."""
+    facts = {"id": draft.id, **{FACTS[kind]: id_ for kind, id_ in draft.linked.items()}}
+    if "deal" in facts and draft.change.body.get("deal"):
+        facts["reference"] = draft.change.body["deal"]
+    return facts
 
 
 def _is_linked(draft: Draft) -> bool:

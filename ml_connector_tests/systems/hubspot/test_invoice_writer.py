@@ -328,6 +328,18 @@ def test_the_deal_with_the_reference_is_linked(open_invoices: Any, unique: bool)
     assert len(searched) == (0 if unique else 1)
 
 
+def test_another_reference_leads_to_another_deal(open_invoices: Any) -> None:
+    """The first one is taken off; without any deal there is none."""
+    target = open_invoices(**BY_ORDER)
+    order_property(target, unique=True)
+    _, other = deal(target, order_number="PO-7"), deal(target, order_number="PO-8")
+    facts = send_one(target, invoice(), **BY_ORDER).facts
+    for reference, wanted in (("PO-8", [other]), ("PO-9", [])):
+        result = send_one(target, invoice(customerRefNumber=reference), linked=True, facts=facts, **BY_ORDER)
+        facts = result.facts
+        assert linked(target.hubspot, facts["id"], "deals") == wanted
+
+
 def test_several_deals_are_none_and_a_note(open_invoices: Any) -> None:
     """The invoice comes over; the note names the deals."""
     target = open_invoices(**BY_ORDER)
