@@ -116,7 +116,9 @@ def batches(site: Site) -> list[dict[str, Any]]:
 
 def is_sale(row: dict[str, Any]) -> bool:
     accounts = [line["accountNumber"] for line in row["journalTransactionLines"]]
-    return row["module"] == "ModuleAR" and row["status"] == "Posted" and any("3000" <= one <= "3999" for one in accounts)
+    return (
+        row["module"] == "ModuleAR" and row["status"] == "Posted" and any("3000" <= one <= "3999" for one in accounts)
+    )
 
 
 def problems(site: Site) -> Counter[str]:
