@@ -3,6 +3,7 @@
 Problem                      three parts: what happened, what it means, what to do
 ├── ConfigurationProblem     exit 2: the configuration, the command's words, a credential, the home
 ├── StoppedProblem           exit 3: the other side stops everything (credentials refused, outage, quota)
+│   └── NotReadProblem       exit 3: what a flow has to know of its records could not be read yet
 └── BusyProblem              exit 3: another run works on the same thing
 """
 
@@ -41,6 +42,10 @@ class StoppedProblem(Problem):
     """The other side stopped the work as a whole: what was not attempted is still due."""
 
     exit_code = 3
+
+
+class NotReadProblem(StoppedProblem):
+    """What belongs to a flow's records was never read: the flow waits for that, and other flows go on."""
 
 
 class BusyProblem(Problem):

@@ -33,7 +33,6 @@ def run(selection: Selection = None, as_json: output.AsJson = False) -> None:
 
 
 def _company(connection: Connection, company: Company, only: str | None, now: datetime) -> dict[str, Any]:
-    from ml_connector.store import reports
 
     source = company.source
     chosen = [target for target in company.targets.values() if only in (None, target.name, source.system.name)]
@@ -42,11 +41,22 @@ def _company(connection: Connection, company: Company, only: str | None, now: da
         "timezone": company.timezone.key,
         "source": {
             "name": source.id,
-            "entities": reports.coverage(connection, company.name),
+            "entities": _entities(connection, company),
             "next_poll": Cron.parse(source.poll).next(now, company.timezone),
         },
         "targets": [_target(connection, company, target, now) for target in chosen],
     }
+
+
+def _entities(connection: Connection, company: Company) -> list[dict[str, Any]]:
+    """How far every entity was read; those first that never were, because what needs them waits."""
+    from ml_connector.store import reports
+
+    read = reports.coverage(connection, company.name)
+    known = {entity["entity"] for entity in read if entity["covered_until"] is not None}
+    nothing = {"covered_until": None, "full_at": None, "brake": None}
+    never = [{"entity": entity.name, **nothing} for entity in company.entities if entity.name not in known]
+    return never + [entity for entity in read if entity["entity"] in known]
 
 
 def _target(connection: Connection, company: Company, target: Target, now: datetime) -> dict[str, Any]:
@@ -81,7 +91,6 @@ def _target(connection: Connection, company: Company, target: Target, now: datet
 def _show(company: dict[str, Any], now: datetime) -> None:
     source = company["source"]
     output.say(f"{company['company']}  (source {source['name']}, next poll {output.ago(source['next_poll'], now)})")
-    nothing = {"entity": "nothing yet", "covered_until": None, "full_at": None, "brake": None}
     output.table(
         {
             "Read": "entity",
@@ -89,7 +98,7 @@ def _show(company: dict[str, Any], now: datetime) -> None:
             "Last full read": lambda row: output.ago(row["full_at"], now),
             "Brake": "brake",
         },
-        source["entities"] or [nothing],
+        source["entities"],
     )
     output.say()
     output.table(

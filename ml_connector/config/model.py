@@ -94,10 +94,14 @@ class Company:
         return self.needed_by(*self.targets.values())
 
     def needed_by(self, *targets: Target) -> Sequence[Entity]:
-        """The source's entities that the flows of these targets deliver or look up."""
+        """The source's entities that the flows of these targets deliver or look up, in the order of reading.
+
+        What belongs to other records comes last, see `engine/takeup.py`.
+        """
         flows = [flow for target in targets for flow in target.flows]
         needed = {name for flow in flows for name in (flow.entity, *flow.secondary, *flow.reference)}
-        return [entity for entity in self.source.system.entities if entity.name in needed]
+        found = [entity for entity in self.source.system.entities if entity.name in needed]
+        return sorted(found, key=lambda entity: entity.secondary)
 
     @property
     def windows(self) -> Windows:

@@ -24,6 +24,7 @@ COMMAND_LINE: Final = "ml-connector"
 RANGE_START_TAG: Final = "dagster/asset_partition_range_start"
 RANGE_END_TAG: Final = "dagster/asset_partition_range_end"
 RETRIES_TAG: Final = "dagster/max_retries"
+PRIORITY_TAG: Final = "dagster/priority"  # of a step in its run, the highest first
 
 
 def source_key(company: Company, entity: str) -> dg.AssetKey:

@@ -25,7 +25,7 @@ from ml_connector.engine.bring import Bringer
 from ml_connector.engine.deliver import FlowReport, deliver
 from ml_connector.engine.ports import Flow
 from ml_connector.engine.tally import Tally
-from ml_connector.errors import BusyProblem, Problem
+from ml_connector.errors import BusyProblem, NotReadProblem, Problem
 from ml_connector.home import OpenHome
 from ml_connector.systems.registry import TargetAccount
 
@@ -119,14 +119,22 @@ class _Run:
         self._only = only or None
 
     def deliver(self, flows: list[Flow]) -> Iterator[dg.AssetMaterialization]:
-        """Deliver the flows in their order. Raises `StoppedProblem` after the windows that were finished."""
+        """Deliver the flows in their order. Raises `StoppedProblem` after the windows that were finished.
+
+        A flow that waits for a read stops no other one; a target that stops does.
+        """
         red: dict[str, set[str]] = {}
+        waits: NotReadProblem | None = None
         for flow in flows:
             report = self._report(flow)
             red[flow.title] = rejected(self._home, self._company, self._target, flow)
             yield from self._finished(flow, report, red[flow.title])
-            if report.stopped is not None:
+            if isinstance(report.stopped, NotReadProblem):
+                waits = waits or report.stopped
+            elif report.stopped is not None:
                 raise report.stopped
+        if waits is not None:
+            raise waits
         self._refuse({title: windows for title, windows in red.items() if windows & set(self._context.partition_keys)})
 
     def _report(self, flow: Flow) -> FlowReport:
@@ -158,9 +166,7 @@ class _Run:
 
     def _finished(self, flow: Flow, report: FlowReport, red: set[str]) -> Iterator[dg.AssetMaterialization]:
         """A materialization for every window, of the run's range and touched besides, with nothing outstanding."""
-        waiting = set(report.unfinished)
-        if self._only is not None:
-            waiting |= outstanding(self._home, self._company, self._target, flow, now())
+        waiting = report.unfinished | outstanding(self._home, self._company, self._target, flow, now())
         for window in sorted({*self._context.partition_keys, *report.windows} - waiting - red):
             tally = report.windows.get(window, Tally())
             yield dg.AssetMaterialization(

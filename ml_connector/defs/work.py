@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Set
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import takewhile
@@ -15,8 +15,10 @@ from ml_connector.defs.names import target_key
 from ml_connector.defs.windows import partitions
 from ml_connector.engine.deliver import is_due, open_book
 from ml_connector.engine.ports import Flow
+from ml_connector.engine.takeup import take_up
 from ml_connector.home import OpenHome
 from ml_connector.store.checks import rejected_windows
+from ml_connector.store.ledger import Ledger
 
 FAILED: Final = "FAILED"  # as Dagster calls it; the type has no public name
 MOST_MISSING: Final = 200
@@ -46,12 +48,16 @@ class Work:
 
 
 def to_read(home: OpenHome, company: Company, now: datetime) -> Span:
-    """From the first window that is not covered up to the open one, so that downtime heals itself."""
+    """From the first window that is not covered up to the open one, so that downtime heals itself.
+
+    Before the first read the range is bounded: each window costs Dagster some events, and a read shows the same figures
+    in all of them. Older ones stay missing; what changed then counts to them all the same where it is delivered.
+    """
     readings = home.ledger(company.name).readings
     windowed = [entity for entity in company.entities if entity.windowed]
     covered = [readings.coverage(entity.name).until for entity in windowed]
     read_before = [moment for moment in covered if moment is not None]
-    since = min(read_before) if len(read_before) == len(covered) else company.windows.start
+    since = min(read_before) if len(read_before) == len(covered) else now - MOST_MISSING * company.windows.length
     return Span(company.windows.key(since, now), company.windows.key(now, now))
 
 
@@ -59,17 +65,19 @@ def to_deliver(home: OpenHome, instance: dg.DagsterInstance, company: Company, t
     """What is due at a target, and the windows of a run that delivers it.
 
     The run reaches to the open window, and back to where the last one ended: a window in which nothing changed is shown
-    as delivered too, instead of as missing.
+    as delivered too, instead of as missing. Only failed windows take it back further than `MOST_MISSING`.
     """
     ledger = home.ledger(company.name)
     open_window = company.windows.key(now, now)
+    earliest = company.windows.key(now - MOST_MISSING * company.windows.length, now)
     due, failed, windows = False, set[str](), {open_window}
     for flow in target.flows:
         statuses = _statuses(instance, company, target, flow)
         due = due or is_due(flow, ledger, target.name, now)
         red = {window for window, status in statuses.items() if status == FAILED}
-        failed |= red - rejected(home, company, target, flow) if red else red
-        windows |= failed | outstanding(home, company, target, flow, now)
+        if red:
+            failed |= red - rejected(home, company, target, flow) - _held(ledger, company, target, flow, red, now)
+        windows |= failed | {max(window, earliest) for window in outstanding(home, company, target, flow, now)}
         windows |= _missing_before(min(windows), statuses)
     return Work(due, failed, Span(min(windows), open_window))
 
@@ -81,6 +89,15 @@ def outstanding(home: OpenHome, company: Company, target: Target, flow: Flow, no
     up_to = book.newest([flow.entity, *flow.secondary])
     taken_up_to = 0 if state is None or state.fingerprint != flow.fingerprint else state.taken_up_to
     return _windows(company, book.outstanding(taken_up_to, up_to), now)
+
+
+def _held(ledger: Ledger, company: Company, target: Target, flow: Flow, windows: Set[str], now: datetime) -> Set[str]:
+    """Those of these windows that no run turns green before a read that their records wait for."""
+    book = open_book(flow, ledger, target.name)
+    limits = take_up(flow, ledger, book)
+    if limits.refusal is not None:
+        return windows
+    return _windows(company, book.outstanding(limits.up_to, limits.newest), now) if limits.holds_back else set()
 
 
 def rejected(home: OpenHome, company: Company, target: Target, flow: Flow) -> set[str]:

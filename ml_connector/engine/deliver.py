@@ -20,6 +20,7 @@ from ml_connector.engine.outcomes import Recorder, resumed, waiting
 from ml_connector.engine.plan import Planned, Planner, Send, Settle
 from ml_connector.engine.ports import Clock, Flow, Writer
 from ml_connector.engine.records import Change, Result
+from ml_connector.engine.takeup import take_up
 from ml_connector.engine.tally import Tallies, Tally
 from ml_connector.engine.windows import Windows
 from ml_connector.errors import StoppedProblem
@@ -85,9 +86,13 @@ def is_due(flow: Flow, ledger: Ledger, target: str, now: datetime) -> bool:
     """Whether a delivery would find something to do."""
     book = open_book(flow, ledger, target)
     state = book.state()
+    limits = take_up(flow, ledger, book)
+    if limits.refusal is not None:
+        return False  # a poll that reads everything makes it due
     if state is None or state.fingerprint != flow.fingerprint:
-        return book.newest([flow.entity]) > 0
-    return book.has_work(state.taken_up_to, now) or book.newest(flow.reference) > state.taken_up_to
+        return min(book.newest([flow.entity]), limits.up_to) > 0
+    new_reference = min(book.newest(flow.reference), limits.up_to) > state.taken_up_to
+    return new_reference or book.has_work(state.taken_up_to, limits.up_to, now)
 
 
 def open_book(flow: Flow, ledger: Ledger, target: str) -> Deliveries:
@@ -125,8 +130,9 @@ class _Delivery:
         began, calls = time.monotonic(), self.writer.calls
         self.now = self.clock()
         self.book = open_book(self.flow, self.ledger, self.target)
-        taken_up_to = self._open()
-        up_to = self.book.newest([self.flow.entity, *self.flow.secondary, *self.flow.reference])
+        limits = take_up(self.flow, self.ledger, self.book)
+        taken_up_to = self._open(limits.up_to)
+        up_to = max(limits.up_to, taken_up_to)
         self.doubts = Doubts(self.book.intents(), self.flow.settle, self.writer.settled)
         needs = Needs(self.ledger.links(self.target))
         self.planner = Planner(self.flow, self.ledger, self.book, self.doubts.by_key, self.only is not None, needs)
@@ -136,6 +142,8 @@ class _Delivery:
         stopped = None
         try:
             self._resume()
+            if limits.refusal is not None:
+                raise limits.refusal
             self._passes(taken_up_to, up_to)
         except StoppedProblem as problem:
             stopped = problem
@@ -154,11 +162,11 @@ class _Delivery:
         reached("deliver: counted")
         return report
 
-    def _open(self) -> int:
+    def _open(self, up_to: int) -> int:
         """Open the flow; a changed mapping, or changed reference data, makes every record work again."""
         state = self.book.state()
         again = state is None or state.fingerprint != self.flow.fingerprint
-        again = again or (state is not None and self.book.newest(self.flow.reference) > state.taken_up_to)
+        again = again or (state is not None and min(self.book.newest(self.flow.reference), up_to) > state.taken_up_to)
         self.book.begin(self.flow.fingerprint, self.windows.minutes, self.windows.start, again=again)
         reached("deliver: flow opened")
         return 0 if again or state is None else state.taken_up_to
@@ -186,7 +194,7 @@ class _Delivery:
 
     def _passes(self, taken_up_to: int, up_to: int) -> None:
         """One pass over the work, then over what that made due, until nothing is."""
-        work = self.book.named(self.only) if self.only is not None else self._work(taken_up_to, up_to)
+        work = self.book.named(self.only, up_to) if self.only is not None else self._work(taken_up_to, up_to)
         left, postponed = PASSES, list[str]()
         while left:
             for result in self.writer.deliver(self._changes(work), self.book):

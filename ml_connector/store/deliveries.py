@@ -197,14 +197,25 @@ class Deliveries:
 
     # --- what is to do -------------------------------------------------------------------------------------------
 
-    def has_work(self, taken_up_to: int, now: datetime) -> bool:
+    def has_work(self, taken_up_to: int, up_to: int, now: datetime) -> bool:
         """Whether a version is to be taken up, a record is due, or an outcome is open."""
         entities = [self._entity, *self._related]
         fresh = exists().where(
-            source_row.c.company == self._company, source_row.c.entity.in_(entities), source_row.c.seq > taken_up_to
+            source_row.c.company == self._company,
+            source_row.c.entity.in_(entities),
+            source_row.c.seq > taken_up_to,
+            source_row.c.seq <= up_to,
         )
         due = exists().where(self._mine(record_state), record_state.c.due_at <= now)
-        sent = exists().where(self._mine(intent), intent.c.reference.is_not(None))
+        untold = or_(
+            record_state.c.key.is_(None),
+            and_(record_state.c.due_at.is_(None), record_state.c.last_tried < intent.c.started_at),
+        )  # else a run has looked at the batch since, and the record says when to look again
+        sent = (
+            exists()
+            .select_from(intent.outerjoin(record_state, self._same_intent()))
+            .where(self._mine(intent), intent.c.reference.is_not(None), untold)
+        )
         with self._database.connect() as connection:
             return bool(connection.execute(select(or_(fresh, due, sent))).scalar_one())
 
@@ -252,17 +263,19 @@ class Deliveries:
             after = chunk[-1].key
             yield sorted(chunk, key=lambda version: (-version.landing_id, version.position))
 
-    def named(self, keys: Sequence[str]) -> Iterator[list[Version]]:
-        """Exactly these records, as far as they are known."""
+    def named(self, keys: Sequence[str], up_to: int | None = None) -> Iterator[list[Version]]:
+        """Exactly these records, as far as they are known; with `up_to`, only those with no newer version than that."""
         for begin in range(0, len(keys), CHUNK):
             query = self._select(source_row.c.changed_at).where(among(source_row.c.key, keys[begin : begin + CHUNK]))
+            if up_to is not None:
+                query = query.where(source_row.c.seq <= up_to)
             chunk = self._versions(query)
             if chunk:
                 yield sorted(chunk, key=lambda version: (-version.landing_id, version.position))
 
-    def everything(self) -> Iterator[list[Version]]:
-        """Every known record, in chunks that lie together in the landing files."""
-        return self._by_landing(self._select(source_row.c.changed_at))
+    def everything(self, up_to: int) -> Iterator[list[Version]]:
+        """Every record whose newest version is known up to this seq, in chunks that lie together in landing files."""
+        return self._by_landing(self._select(source_row.c.changed_at).where(source_row.c.seq <= up_to))
 
     def outstanding(self, taken_up_to: int, up_to: int) -> Iterator[datetime]:
         """The moments of all versions that are still to be taken up."""
@@ -319,6 +332,9 @@ class Deliveries:
             record_state.c.key == source_row.c.key,
         )
 
+    def _same_intent(self) -> Any:
+        return and_(self._mine(record_state), record_state.c.key == intent.c.key)
+
     def _fresh(self, taken_up_to: int, up_to: int) -> Select[Any]:
         return (
             self._select(source_row.c.changed_at)
@@ -352,7 +368,10 @@ class Deliveries:
             self._select(newest.c.changed_at)
             .join(newest, newest.c.owner == source_row.c.key)
             .outerjoin(record_state, self._same_record())
-            .where(or_(record_state.c.seq.is_(None), record_state.c.seq < newest.c.seq))
+            .where(
+                source_row.c.seq <= up_to,  # a newer version of the record itself is taken up as such, later
+                or_(record_state.c.seq.is_(None), record_state.c.seq < newest.c.seq),
+            )
         )
 
     def _versions(self, query: Select[Any]) -> list[Version]:

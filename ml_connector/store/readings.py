@@ -131,6 +131,15 @@ class Readings:
         with self._database.connect() as connection:
             return int(connection.execute(query).scalar_one())
 
+    def first_landed(self, entity: str, since: datetime) -> int | None:
+        """The seq of the first landing that was written at or after this moment; None: nothing has landed since."""
+        query = select(func.min(landing.c.id)).where(
+            landing.c.company == self._company, landing.c.entity == entity, landing.c.written_at >= since
+        )
+        with self._database.connect() as connection:
+            seq = connection.execute(query).scalar_one()
+        return None if seq is None else int(seq)
+
     def was_empty(self, entity: str, before: int) -> bool:
         """Whether the last read that ended before this one had no bound, and was given no row."""
         query = (

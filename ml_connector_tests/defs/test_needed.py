@@ -90,7 +90,7 @@ def test_a_flow_brings_its_entities_with_it(place: Place, instance: dg.DagsterIn
         Needing("visma.suppliers", ("visma.contacts",), ("visma.credit_terms",)),
         Needing("visma.customer_invoices", reference=("visma.credit_terms", "visma.vat_codes"), name="invoices"),
     )
-    names = ["suppliers", "contacts", "customer_invoices", "credit_terms", "vat_codes"]
+    names = ["suppliers", "customer_invoices", "contacts", "credit_terms", "vat_codes"]  # what belongs to others last
     assert [entity.name for entity in config.company("nordic").entities] == [f"visma.{name}" for name in names]
     assert source_assets(build_definitions(config, place.home)) == {f"nordic/visma/{name}" for name in names}
     assert Site(config, place.home).assets >= {dg.AssetKey(["nordic", "visma", name]) for name in names}

@@ -12,6 +12,7 @@ import pytest
 
 from ml_connector.engine.deliver import FlowReport, deliver, is_due
 from ml_connector.engine.poll import PollReport, poll
+from ml_connector.engine.ports import Entity
 from ml_connector.engine.windows import Windows
 from ml_connector.store.database import Database
 from ml_connector.store.deliveries import Deliveries, State
@@ -39,7 +40,13 @@ class Sync:
         self.world = World(self.clock)
         self.account = Account(self.clock)
 
-    def read(self, *, whole: bool = False, overlap: timedelta = timedelta(minutes=10)) -> list[PollReport]:
+    def read(
+        self,
+        *entities: Entity,
+        whole: bool = False,
+        overlap: timedelta = timedelta(minutes=10),
+    ) -> list[PollReport]:
+        """Everything as a poll reads it, or only these entities."""
         return [
             poll(
                 self.world,
@@ -50,7 +57,7 @@ class Sync:
                 whole=whole,
                 overlap=overlap,
             )
-            for entity in (CONTACTS, CUSTOMERS)
+            for entity in entities or (CUSTOMERS, CONTACTS)
         ]
 
     def deliver(self, *, only: Sequence[str] | None = None) -> FlowReport:

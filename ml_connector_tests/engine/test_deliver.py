@@ -186,7 +186,7 @@ def test_many_vanished_at_once_are_not_believed(sync: Sync) -> None:
         sync.world.put(str(number), name="N", email=f"{number}@x.no")
     sync.sync()
     sync.world.rows["world.customers"].clear()
-    (_, report) = sync.read(whole=True)
+    (report, _) = sync.read(whole=True)
     assert report.vanished == 0
     assert report.note is not None
     assert "40 of 40" in report.note
@@ -202,6 +202,7 @@ def test_a_read_that_breaks_off_keeps_what_it_was_given(sync: Sync) -> None:
     with pytest.raises(Exception, match="broke off"):
         sync.read()
     assert sync.ledger.readings.coverage("world.customers").until is None
+    sync.read(CONTACTS)
     assert counts(sync.deliver().total) == {"read": 6, "created": 6}
     assert counts(sync.sync().total) == {"read": 3, "created": 3}
     with sync.ledger.database.connect() as connection:

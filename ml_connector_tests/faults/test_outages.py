@@ -179,8 +179,8 @@ def test_a_page_is_asked_for_again_after_every_kind_of_broken_answer(site: Site)
     all_is_well(site, after_a_sync=False)
 
 
-def test_an_entity_that_cannot_be_read_does_not_hold_up_the_others(site: Site) -> None:
-    """The read of the contacts stops; the customers are read and delivered, and the next sync reads the contacts."""
+def test_changes_wait_while_the_contacts_cannot_be_read(site: Site) -> None:
+    """failures.md 40: the read of the contacts stops; the customers are read, and delivered once the contacts are."""
     always: list[dict[str, Any]] = [
         {"fault": "reset_body", "every": 3},
         {"fault": "torn_json", "every": 2},
@@ -192,7 +192,7 @@ def test_an_entity_that_cannot_be_read_does_not_hold_up_the_others(site: Site) -
         assert site.sync() == STOPPED
     members = site.members()
     for number in changed:
-        assert members[email_of(rows[number])]["merge_fields"]["COMPANY"] == rows[number]["name"]
+        assert members[email_of(rows[number])]["merge_fields"]["COMPANY"] != rows[number]["name"]
     all_is_well(site)
 
 

@@ -255,7 +255,7 @@ def stopped_by_visma(watched: Watched) -> None:
     assert watched.sync() == 1
     site.visma.control("faults", [])
     site.visma.control("settings", {"client_secret": REFUSED_SECRET})
-    assert watched.run("check", COMPANY) == 1
+    assert watched.run("check", COMPANY) == 3
     site.visma.control("settings", {"client_secret": CLIENT_SECRET})
 
 

@@ -294,9 +294,9 @@ class Sync:
 
     def read(self, *, whole: bool = False) -> None:
         entities = (
-            Entity(CONTACTS, "Contacts", secondary=True),
             Entity(CUSTOMERS, "Customers"),
             Entity(SUPPLIERS, "Suppliers"),
+            Entity(CONTACTS, "Contacts", secondary=True),
         )
         for entity in entities:
             poll(
