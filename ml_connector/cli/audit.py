@@ -45,6 +45,7 @@ FormOption = Annotated[Form, typer.Option("--format", help="A table, or one JSON
 File = Annotated[Path | None, typer.Option("--output", "-o", help="Write to this new file, not to standard output.")]
 From = Annotated[str | None, typer.Option("--from", help="The first day or moment: 2026-11-01, 2026-11-01T08:00Z.")]
 To = Annotated[str | None, typer.Option("--to", help="Up to this moment, or up to the end of this day.")]
+RunId = Annotated[str | None, typer.Option("--run", metavar="ID", help="Only what this run attempted.")]
 Payload = Annotated[bool, typer.Option("--payload", help="Also decrypt what was sent; it holds personal data.")]
 
 
@@ -55,6 +56,7 @@ def export(
     file: File = None,
     since: From = None,
     until: To = None,
+    run_id: RunId = None,
     payload: Payload = False,
     as_json: output.AsJson = False,
 ) -> None:
@@ -62,7 +64,7 @@ def export(
     first, last = _moment(since, "--from", time.min), _moment(until, "--to", time.max)
     columns = (*COLUMNS, "payload") if payload else COLUMNS
     with opened() as home, _destination(file) as stream:
-        rows = _rows(home, selection, first, last, payload)
+        rows = _rows(home, selection, first, last, run_id, payload)
         if as_json:
             _json(rows, stream)
         elif form is Form.JSONL:
@@ -126,11 +128,16 @@ def _targets(home: OpenHome, selection: str | None) -> list[tuple[str, str]]:
 
 
 def _rows(
-    home: OpenHome, selection: str | None, since: datetime | None, until: datetime | None, payload: bool
+    home: OpenHome,
+    selection: str | None,
+    since: datetime | None,
+    until: datetime | None,
+    run_id: str | None,
+    payload: bool,
 ) -> Iterator[dict[str, Any]]:
     for company, target in _targets(home, selection):
         log = home.ledger(company).audit(target)
-        for entry in log.entries(since=since, until=until, with_payload=payload):
+        for entry in log.entries(run_id=run_id, since=since, until=until, with_payload=payload):
             yield {"company": company} | attempt(target, entry, payload)
 
 

@@ -143,7 +143,7 @@ def _story(played: Played, customers: int, seconds: float) -> str:
         f"Round 1 read all {customers:,} customers from Visma and created {first('created')} members at Mailchimp; "
         f"{first('skipped')} were skipped by a rule and {first('rejected')} rejected, each with its reason. At HubSpot "
         f"it created {first('created', 'companies')} companies and {first('created', 'contacts')} contacts, linked to "
-        f"them. Then {changes['changed']} customers changed at Visma, {changes['terminated']} were terminated and "
+        f"them, and {first('created', 'invoices')} invoices. Then {changes['changed']} customers changed at Visma, {changes['terminated']} were terminated and "
         f"{changes['email_removed']} lost their e-mail address, and {len(played.left)} members unsubscribed at "
         f"Mailchimp. Round 2 took up what was new, {second('read')} records, and updated {second('updated')} members "
         f"and {second('updated', 'companies')} companies. "

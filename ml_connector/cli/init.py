@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
@@ -25,7 +27,7 @@ def run(folder: Folder = None, as_json: output.AsJson = False) -> None:
     Files that are there already are left as they are.
     """
     home = Home.locate(os.environ, folder) if folder else here()
-    written = write_home(home, template("connections.yaml"))
+    written = write_home(home, _from_today_on(template("connections.yaml")))
     if as_json:
         rows = [{"path": str(path), "written": new} for path, new in written.items()]
         output.document({"home": str(home.path), "files": rows})
@@ -57,6 +59,12 @@ def write_home(home: Home, configuration: str) -> dict[Path, bool]:
         (home.path / "workspace.yaml", template("workspace.yaml"), 0o644),
     ]
     return {path: _write(path, text, mode) for path, text, mode in contents}
+
+
+def _from_today_on(configuration: str) -> str:
+    """Partitions begin today: every earlier one would be a missing window for Dagster to show."""
+    today = datetime.now(UTC).date().isoformat()
+    return re.sub(r"(?m)^(    start:) .*$", rf"\1 {today}", configuration, count=1)
 
 
 def template(name: str) -> str:

@@ -16,6 +16,7 @@ from ml_connector.cli.arguments import OneTarget, opened
 from ml_connector.cli.progress import progress
 from ml_connector.config import Target
 from ml_connector.engine.ports import Flow
+from ml_connector.errors import ConfigurationProblem
 from ml_connector.home import OpenHome
 
 if TYPE_CHECKING:
@@ -38,6 +39,12 @@ def run(target: OneTarget, record: Records = None, limit: Limit = 20, as_json: o
         chosen = home.config.target(target)
         say(f"Looking at what {target} lacks")
         found = {flow.name: _preview(home, chosen, flow, record, limit) for flow in chosen.flows}
+    if record and (unknown := [key for key in record if all(key in one.unknown for one in found.values())]):
+        raise ConfigurationProblem(
+            f"No read has ever met the record {', '.join(unknown)} of {chosen.company}.",
+            "Nothing can be said about it.",
+            "Is this its key? `ml-connector status` shows what was read, and when.",
+        )
     if as_json:
         output.document({"target": target, "flows": [_plain(name, one) for name, one in found.items()]})
         return

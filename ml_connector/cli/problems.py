@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from ml_connector.cli import output
@@ -38,5 +39,13 @@ def run(selection: Selection = None, as_json: output.AsJson = False) -> None:
         }
         output.table(columns, rows)
         output.say()
-        output.say("One record's whole history: ml-connector record COMPANY RECORD")
-        output.say("Try them again now:         ml-connector replay COMPANY/TARGET --problems")
+        name = _only(row["company"] for row in rows) or "COMPANY"
+        account = _only(f"{row['company']}/{row['target']}" for row in rows) or "COMPANY/TARGET"
+        output.say(f"One record's whole history: ml-connector record {name} RECORD")
+        output.say(f"Try them again now:         ml-connector replay {account} --problems")
+
+
+def _only(names: Iterable[str]) -> str | None:
+    """The name, where there is but one."""
+    found = set(names)
+    return found.pop() if len(found) == 1 else None

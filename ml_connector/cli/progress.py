@@ -41,7 +41,7 @@ def _retries_told(tell: Say) -> Iterator[None]:
     from stamina.instrumentation import get_on_retry_hooks, set_on_retry_hooks
 
     def hook(details: RetryDetails) -> None:
-        tell(f"{details.caused_by}; trying again in {details.wait_for:.0f} s")
+        tell(f"{str(details.caused_by).rstrip('.')}; trying again in {details.wait_for:.0f} s")
 
     before = get_on_retry_hooks()
     set_on_retry_hooks([hook])

@@ -1,4 +1,4 @@
-"""`ml-connector record`: one record's history across all systems."""
+"""`ml-connector record`: one record's history across all systems, or what one run did with each of its records."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import typer
 
 from ml_connector.cli import output
 from ml_connector.cli.arguments import opened
-from ml_connector.errors import Problem
+from ml_connector.errors import ConfigurationProblem, Problem
 from ml_connector.home import OpenHome
 
 if TYPE_CHECKING:
@@ -18,14 +18,38 @@ if TYPE_CHECKING:
 EXAMPLE = "Example: ml-connector record nordic 10042 --payload"
 
 Company = Annotated[str, typer.Argument(metavar="COMPANY")]
-Key = Annotated[str, typer.Argument(metavar="KEY", help="The record's business key: a customer number.")]
+Key = Annotated[
+    str | None,
+    typer.Argument(metavar="[KEY]", help="The record's business key: a customer number.", show_default=False),
+]
+RunId = Annotated[
+    str | None, typer.Option("--run", metavar="ID", help="Instead: what this run did with each of its records.")
+]
 Payload = Annotated[bool, typer.Option("--payload", help="Also decrypt and show what was sent.")]
 
 
-def run(company: Company, key: Key, payload: Payload = False, as_json: output.AsJson = False) -> None:
-    """Show one record: its newest version at the source, what every flow did with it, and every attempt."""
+def run(
+    company: Company,
+    key: Key = None,
+    run_id: RunId = None,
+    payload: Payload = False,
+    as_json: output.AsJson = False,
+) -> None:
+    """Show one record: its newest version at the source, what every flow did with it, and every attempt.
+
+    With --run and no KEY, show every record that a run took up, with what became of it there.
+    """
+    if (key is None) == (run_id is None) or (run_id is not None and payload):
+        raise ConfigurationProblem(
+            "Which records to show is not said, or said twice.",
+            "Nothing was looked up.",
+            "Give a KEY, or --run ID alone; `ml-connector audit export --run ID --payload` has what a run sent.",
+        )
     with opened() as home:
         home.config.company(company)
+        if key is None:
+            _show_run(home, company, str(run_id), as_json)
+            return
         found = history(home, company, key, payload)
     if not (found["source"] or found["flows"] or found["audit"]):
         raise Problem(
@@ -37,6 +61,34 @@ def run(company: Company, key: Key, payload: Payload = False, as_json: output.As
         output.document(found)
     else:
         _show(found, payload)
+
+
+def _show_run(home: OpenHome, company: str, run_id: str, as_json: bool) -> None:
+    from ml_connector.store import reports
+
+    with home.database.connect() as connection:
+        rows = reports.records_of_run(connection, company, run_id)
+    if not rows:
+        raise Problem(
+            f"No record of {company} was taken up by a run {run_id}.",
+            "It only read, found nothing to do, or this is not its id.",
+            "Dagster shows the id with every run, and `ml-connector problems --json` with every problem.",
+        )
+    if as_json:
+        output.document({"company": company, "run_id": run_id, "records": rows})
+        return
+    columns: output.Columns = {
+        "Target": "target",
+        "Flow": "flow",
+        "Record": "key",
+        "Outcome": "outcome",
+        "Linked to": "target_id",
+        "Why": "why",
+        "When": "at",
+    }
+    output.table(columns, rows)
+    output.say()
+    output.say(f"One record's whole history: ml-connector record {company} RECORD")
 
 
 def history(home: OpenHome, company: str, key: str, payload: bool) -> dict[str, Any]:

@@ -65,6 +65,7 @@ def start(
 
     Raises `ConfigurationProblem` where a port is taken or an option is wrong.
     """
+    _require_known(faults)
     for port in ports:
         require_free(port)
     children = []
@@ -95,6 +96,23 @@ def names() -> list[str]:
         ) from None
     found = (module.name for module in pkgutil.iter_modules(ml_connector.simulators.__path__) if module.ispkg)
     return sorted(name for name in found if name in systems())
+
+
+def _require_known(faults: Sequence[str]) -> None:
+    """Raises `ConfigurationProblem` for the first fault that no simulator would accept, before one is started."""
+    from ml_connector.simulators.faults import FaultRule
+
+    for fault in faults:
+        system, slash, rest = fault.partition("/")
+        try:
+            FaultRule.parse(rest if slash and system in names() else fault)
+        except ValueError as error:
+            raise ConfigurationProblem(
+                f"--fault {fault} cannot be used: {error}.",
+                "Nothing was started.",
+                f"Expected NAME or NAME:key=value,..., for one system alone with {'/, '.join(names())}/ before it: "
+                "mailchimp/rate_limit:every=20.",
+            ) from None
 
 
 def _faults(faults: Sequence[str], name: str) -> list[str]:

@@ -82,7 +82,8 @@ def window(target: Target, report: FlowReport, tally: Tally, run_id: str) -> Met
         "run_seconds": round(report.seconds, 3),
         "audit_hash": report.last_hash or "",
         "what_next": dg.MetadataValue.md(
-            f"`ml-connector problems {target.id}` shows what is not delivered, "
+            f"`ml-connector record {target.company} --run {run_id}` shows this run's records, "
+            f"`ml-connector problems {target.id}` what is not delivered, "
             f"`ml-connector record {target.company} KEY` one record's history, "
             f"`ml-connector replay {target.id} --run {run_id}` sends this run's records again."
         ),

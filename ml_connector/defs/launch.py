@@ -32,6 +32,7 @@ from ml_connector.defs.names import (
 )
 from ml_connector.defs.site import Site, now
 from ml_connector.defs.upkeep import keep_up
+from ml_connector.defs.watching import records_delivered, rows_read, watched
 from ml_connector.defs.work import Span, to_deliver, to_read
 from ml_connector.home import Home, OpenHome
 from ml_connector.store import lease
@@ -110,9 +111,9 @@ class _Launcher:
         source = company.source
         run_id = make_new_run_id()
         with self._turn(source.id, run_id):
-            self.progress(f"Reading {source.id}")
             span = to_read(self.home, company, now())
-            events = self._run(poll_job(company), run_id, read_config(company, full=full), range_tags(*_ends(span)))
+            with watched(self.home.database, run_id, self.progress, f"Reading {source.id}", rows_read):
+                events = self._run(poll_job(company), run_id, read_config(company, full=full), range_tags(*_ends(span)))
         with self.home.database.connect() as connection:
             reads = reads_of_run(connection, run_id)
         entry = {"run_id": run_id, "company": company.name, "target": source.system.name, "windows": _ends(span)}
@@ -126,10 +127,10 @@ class _Launcher:
             turns.enter_context(self._turn(target.id, run_id))
             if reread:
                 turns.enter_context(self._turn(company.source.id, run_id))
-            self.progress(f"Delivering to {target.id}")
             span = self._span(company, target, keys)
             config = deliver_config(target, keys, reread=reread)
-            events = self._run(deliver_job(target), run_id, config, range_tags(*_ends(span)))
+            with watched(self.home.database, run_id, self.progress, f"Delivering to {target.id}", records_delivered):
+                events = self._run(deliver_job(target), run_id, config, range_tags(*_ends(span)))
         entry = {"run_id": run_id, "company": company.name, "target": target.name, "windows": _ends(span), "flows": []}
         with self.home.database.connect() as connection:
             for found in deliveries(connection, [run_id]):

@@ -17,6 +17,7 @@ from ml_connector.defs.windows import partitions
 from ml_connector.engine.poll import PollReport, poll
 from ml_connector.engine.ports import Entity
 from ml_connector.home import OpenHome
+from ml_connector.store import lease
 from ml_connector.store.retention import sweep
 from ml_connector.systems.registry import SourceAccount
 
@@ -65,7 +66,7 @@ def source_asset(site: Site, company: Company, entity: Entity) -> dg.AssetsDefin
                 return
             account = stack.enter_context(getattr(context.resources, op_name(source)).open(home))
             report = read_entity(home, company, entity, account, context.run.run_id, full=config.full)
-            if config.full:
+            if config.full and not _is_delivering(home):
                 sweep(home.database, home.landings, now(), LANDINGS_KEPT)
             yield dg.MaterializeResult(metadata=describe.read(report))
 
@@ -86,6 +87,12 @@ def read_entity(
         overlap=company.source.overlap,
         brake=company.source.brake,
     )
+
+
+def _is_delivering(home: OpenHome) -> bool:
+    """Whether a delivery may be about to open a landing whose rows this read replaced; the next full read sweeps."""
+    targets = [target.id for company in home.config.companies.values() for target in company.targets.values()]
+    return any(lease.is_held(home.database, home.home.path, target) for target in targets)
 
 
 def _is_fresh(home: OpenHome, company: Company, entity: Entity) -> bool:

@@ -22,6 +22,9 @@ from ml_connector.store.ledger import Ledger
 
 FAILED: Final = "FAILED"  # as Dagster calls it; the type has no public name
 MOST_MISSING: Final = 200
+FIRST_WINDOWS: Final = (
+    24  # that a first run reaches back: each costs Dagster an event, a tenth of a second on a slow disk
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +51,16 @@ class Work:
 
 
 def to_read(home: OpenHome, company: Company, now: datetime) -> Span:
-    """From the first window that is not covered up to the open one, so that downtime heals itself."""
+    """From the first window that is not covered up to the open one, so that downtime heals itself.
+
+    Before the first read the range is bounded: each window costs Dagster some events, and a read shows the same figures
+    in all of them. Older ones stay missing; what changed then counts to them all the same where it is delivered.
+    """
     readings = home.ledger(company.name).readings
     windowed = [entity for entity in company.entities if entity.windowed]
     covered = [readings.coverage(entity.name).until for entity in windowed]
     read_before = [moment for moment in covered if moment is not None]
-    since = min(read_before) if len(read_before) == len(covered) else company.windows.start
+    since = min(read_before) if len(read_before) == len(covered) else now - FIRST_WINDOWS * company.windows.length
     return Span(company.windows.key(since, now), company.windows.key(now, now))
 
 
@@ -61,7 +68,8 @@ def to_deliver(home: OpenHome, instance: dg.DagsterInstance, company: Company, t
     """What is due at a target, and the windows of a run that delivers it.
 
     The run reaches to the open window, and back to where the last one ended: a window in which nothing changed is shown
-    as delivered too, instead of as missing.
+    as delivered too, instead of as missing. Only failed windows take it back further than `MOST_MISSING`, and a first
+    run than `FIRST_WINDOWS`.
     """
     ledger = home.ledger(company.name)
     open_window = company.windows.key(now, now)
@@ -72,7 +80,9 @@ def to_deliver(home: OpenHome, instance: dg.DagsterInstance, company: Company, t
         red = {window for window, status in statuses.items() if status == FAILED}
         if red:
             failed |= red - rejected(home, company, target, flow) - _held(ledger, company, target, flow, red, now)
-        windows |= failed | outstanding(home, company, target, flow, now)
+        reach = MOST_MISSING if any(statuses.values()) else FIRST_WINDOWS
+        earliest = company.windows.key(now - reach * company.windows.length, now)
+        windows |= failed | {max(window, earliest) for window in outstanding(home, company, target, flow, now)}
         windows |= _missing_before(min(windows), statuses)
     return Work(due, failed, Span(min(windows), open_window))
 

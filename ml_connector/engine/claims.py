@@ -7,7 +7,7 @@ before a weak one, then the lowest key owns; a veto withholds the identity from 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -84,6 +84,14 @@ def wish_of(mapped: Mapped) -> tuple[str | None, str | None]:
             return claim, VETO
         case _:
             return None, None
+
+
+def first_in_line(key: str, wanted: Mapping[str, str]) -> str | None:
+    """Why a record that is linked to nothing does not get an identity that these want, by stance; None: it does."""
+    if vetoes := [other for other, stance in wanted.items() if stance == VETO and other != key]:
+        return f"withheld through {min(vetoes, key=natural)}"
+    owner = min(wanted, key=lambda other: (wanted[other] == WEAK, natural(other)))
+    return None if owner == key else f"same address as {owner}"
 
 
 def natural(key: str) -> tuple[int, int, str]:

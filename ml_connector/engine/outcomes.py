@@ -140,6 +140,13 @@ class Recorder:
     def _answered_state(self, plan: Send, result: Result, window: str, now: datetime) -> dict[str, Any]:
         before, change = plan.state, plan.change
         outcome, kind, reason, due_at, attempts = self._verdict(before, result, now)
+        if (
+            plan.is_resumed
+            and result.outcome is not Outcome.FAILED
+            and before is not None
+            and before.due_at is not None
+        ):
+            due_at = now  # a newer version may have waited for this answer
         outcome = self._counted(plan, outcome, window)
         confirmed = result.outcome in (Outcome.CREATED, Outcome.UPDATED, Outcome.SKIPPED)
         if result.outcome is Outcome.SKIPPED:

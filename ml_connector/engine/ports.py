@@ -72,7 +72,10 @@ class Writer(Protocol):
     def deliver(self, changes: Iterable[Change], delivery: Delivery) -> Iterator[Result]: ...
 
     def resume(self, reference: str, keys: Sequence[str]) -> Iterator[Result]:
-        """The outcomes of what an earlier process handed over under this reference; waits until they are known."""
+        """The outcomes of what an earlier process handed over under this reference, as far as they are known soon.
+
+        It yields nothing for what is still at work there, and holds those records back when they are delivered again.
+        """
         ...
 
     def settled(self, since: datetime) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from ml_connector.engine.claims import first_in_line
 from ml_connector.engine.deliver import open_book
 from ml_connector.engine.needs import Needs
 from ml_connector.engine.plan import Planner, Send, Settle, assemble
@@ -36,8 +37,9 @@ class Expected:
     """What a delivery would do with one record.
 
     Attributes:
-        step: create, update, move, withdraw, unchanged, skipped or rejected.
-        why: the rule or the reason, where nothing would be sent.
+        step: create, update, move, withdraw, unchanged, skipped or rejected; `update if there` for what is never
+            created, `waiting` for what a delivery would not take up yet.
+        why: the rule or the reason, where nothing would be sent, or nothing created.
     """
 
     key: str
@@ -54,16 +56,28 @@ class Preview:
         live: the records were read from the source for this preview, because none has landed yet.
         counts: records per step.
         records: the first ones that would be sent or held back; all of the named ones.
+        unknown: the named ones that nobody has met.
     """
 
     live: bool
     counts: Counter[str] = field(default_factory=Counter)
     records: list[Expected] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
 
     def add(self, expected: Expected, limit: int) -> None:
         self.counts[expected.step] += 1
         if expected.step != "unchanged" and len(self.records) < limit:
             self.records.append(expected)
+
+    def skip(self, key: str, step: str, why: str) -> None:
+        """It turned out later that another record goes before this one."""
+        self.counts[step] -= 1
+        if not self.counts[step]:
+            del self.counts[step]
+        self.counts[Outcome.SKIPPED.value] += 1
+        self.records = [
+            Expected(key, Outcome.SKIPPED.value, why, []) if one.key == key else one for one in self.records
+        ]
 
 
 def preview(
@@ -93,29 +107,48 @@ def preview(
     live = book.newest([flow.entity]) == 0 and source is not None
     found = Preview(live=live)
     if live and source is not None:
-        plans: Iterable[Send | Settle] = _live(flow, planner, source, only)
+        plans: Iterable[Send | Settle] = _live(flow, planner, source)
     elif limits.refusal is not None:
         raise limits.refusal
     else:
         plans = chain.from_iterable(planner.plan(versions) for versions in _work(flow, book, limits.up_to, clock, only))
+    # Nothing of this is in the ledger, where a delivery would find what it planned before: whoever wants the same
+    # identity further on is compared here.
+    wishes, creations = dict[str, dict[str, str]](), list[tuple[str, str, str]]()
+    met = set()
     for plan in plans:
-        found.add(_expected(plan, ledger, target, flow), len(only) if only else limit)
+        if plan.claim is not None and plan.stance is not None:
+            wishes.setdefault(plan.claim, {})[plan.key] = plan.stance
+        if plan.key in met or (only is not None and plan.key not in only):
+            continue  # a new record whose contact is new as well is work twice over, and done once
+        met.add(plan.key)
+        expected = _expected(plan, ledger, target, flow)
+        found.add(expected, len(only) if only else limit)
+        if isinstance(plan, Send) and plan.change.operation in (Operation.CREATE, Operation.MOVE):
+            creations.append((plan.key, plan.change.claim, expected.step))
+    for key, claim, step in creations:
+        if (why := first_in_line(key, wishes[claim])) is not None:
+            found.skip(key, step, why)
+    known = met if live else {*met, *ledger.readings.known(flow.entity, only or ())}
+    found.unknown = [key for key in only or () if key not in known]
+    for key in sorted(known - met):
+        found.add(Expected(key, "waiting", "What belongs to it was not read since it landed.", []), limit)
     return found
 
 
 def _work(
     flow: Flow, book: Deliveries, up_to: int, clock: Clock, only: Sequence[str] | None
 ) -> Iterator[list[Version]]:
-    if only is not None:
-        return book.named(only, up_to)
     state = book.state()
-    again = state is None or state.fingerprint != flow.fingerprint
-    if again or state is None:
-        return book.everything(up_to)
+    untouched = state is None or state.fingerprint != flow.fingerprint
+    if only is not None and state is not None and state.initial_done_at is not None:
+        return book.named(only, up_to)
+    if state is None or untouched or only is not None:
+        return book.everything(up_to)  # also for named ones: who else wants the same identity stands nowhere yet
     return chain(book.due(clock()), book.fresh(state.taken_up_to, up_to), book.touched(state.taken_up_to, up_to))
 
 
-def _live(flow: Flow, planner: Planner, source: Source, only: Sequence[str] | None) -> Iterator[Send | Settle]:
+def _live(flow: Flow, planner: Planner, source: Source) -> Iterator[Send | Settle]:
     secondary: dict[str, dict[str, list[bytes]]] = {}
     for entity in flow.secondary:
         rows = secondary.setdefault(entity, {})
@@ -126,7 +159,7 @@ def _live(flow: Flow, planner: Planner, source: Source, only: Sequence[str] | No
         entity: [row.payload for page in source.read(entity, None) for row in page.rows] for entity in flow.reference
     }
     for page in source.read(flow.entity, None):
-        rows_here = {row.key: row for row in page.rows if only is None or row.key in only}
+        rows_here = {row.key: row for row in page.rows}
         versions = [Version(row.key, row.changed_at, 0, 0, vanished=False) for row in rows_here.values()]
         records: list[Record] = assemble(versions, [row.payload for row in rows_here.values()], secondary, reference)
         yield from planner.decide(versions, records)
@@ -139,6 +172,8 @@ def _expected(plan: Send | Settle, ledger: Ledger, target: str, flow: Flow) -> E
     if isinstance(plan, Settle):
         why = ": ".join(text for text in (plan.rule or plan.kind, plan.reason) if text) or None
         return Expected(plan.key, plan.outcome.value, why, [])
+    if plan.change.operation is Operation.CREATE and not plan.change.create:
+        return Expected(plan.key, "update if there", plan.change.rule, _differences({}, plan.change.body))
     before: Mapping[str, Any] = {}
     if plan.change.operation is not Operation.CREATE:
         before = _last_sent(ledger, target, flow, plan.key)

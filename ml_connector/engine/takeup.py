@@ -47,9 +47,9 @@ def take_up(flow: Flow, ledger: Ledger, book: Deliveries) -> TakeUp:
 
 
 def _not_read(flow: Flow, company: str, unread: list[str]) -> NotReadProblem:
-    listed = " and ".join(unread)
+    listed = f"{' and '.join(unread)} {'was' if len(unread) == 1 else 'were'}"
     return NotReadProblem(
-        f"{flow.title} of {company} cannot be delivered, because {listed} was never read to its end.",
+        f"{flow.title} of {company} cannot be delivered, because {listed} never read to the end.",
         f"Nothing was sent: who said no may stand there. What has landed of {flow.entity} stays due, and is delivered "
         "by itself once that read has succeeded.",
         f"See why it fails in Dagster, or run `ml-connector sync {company}`; `ml-connector status {company}` shows "

@@ -67,7 +67,7 @@ class Stopped(StoppedProblem):
 
     def __init__(self, name: str, decision: Decision, status: int | None = None) -> None:
         super().__init__(
-            f"{name}: {decision.reason}.",
+            f"{name}: {decision.reason.rstrip('.')}.",  # a vendor's own words may end with a full stop
             STILL_DUE.format(name=name),
             decision.advice or TRY_LATER.format(name=name),
         )

@@ -78,7 +78,10 @@ class FaultRule:
         rule: dict[str, Any] = {"fault": name}
         for part in filter(None, rest.split(",")):
             key, _, value = part.partition("=")
-            rule[key] = value if key in ("path", "method") else float(value) if key == "seconds" else int(value)
+            try:
+                rule[key] = value if key in ("path", "method") else float(value) if key == "seconds" else int(value)
+            except ValueError:
+                raise ValueError(f"{key!r} of a fault cannot be {value!r}; expected a number") from None
         return cls.from_json(rule)
 
     @property

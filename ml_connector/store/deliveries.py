@@ -207,7 +207,15 @@ class Deliveries:
             source_row.c.seq <= up_to,
         )
         due = exists().where(self._mine(record_state), record_state.c.due_at <= now)
-        sent = exists().where(self._mine(intent), intent.c.reference.is_not(None))
+        untold = or_(
+            record_state.c.key.is_(None),
+            and_(record_state.c.due_at.is_(None), record_state.c.last_tried < intent.c.started_at),
+        )  # else a run has looked at the batch since, and the record says when to look again
+        sent = (
+            exists()
+            .select_from(intent.outerjoin(record_state, self._same_intent()))
+            .where(self._mine(intent), intent.c.reference.is_not(None), untold)
+        )
         with self._database.connect() as connection:
             return bool(connection.execute(select(or_(fresh, due, sent))).scalar_one())
 
@@ -323,6 +331,9 @@ class Deliveries:
             record_state.c.flow == self._flow,
             record_state.c.key == source_row.c.key,
         )
+
+    def _same_intent(self) -> Any:
+        return and_(self._mine(record_state), record_state.c.key == intent.c.key)
 
     def _fresh(self, taken_up_to: int, up_to: int) -> Select[Any]:
         return (

@@ -167,6 +167,33 @@ def keys_of_run(connection: Connection, company: str, target: str, run_id: str) 
     return sorted(connection.execute(union(audited, settled)).scalars())
 
 
+def records_of_run(connection: Connection, company: str, run_id: str) -> list[dict[str, Any]]:
+    """What a run did with every record, by target, flow and key; unchanged ones only while no later run looked at them.
+
+    A record that was attempted more than once stands there with its last attempt.
+    """
+    names = ("target", "flow", "key", "window", "outcome", "target_id")
+    audited = select(*(audit.c[name] for name in names), audit.c.message.label("why"), audit.c.at)
+    settled = select(
+        *(record_state.c[name] for name in names),
+        func.coalesce(record_state.c.reason, record_state.c.rule).label("why"),
+        record_state.c.last_tried.label("at"),
+    )
+    found: dict[tuple[str, str, str], dict[str, Any]] = {}
+    for query in (
+        audited.where(*_of(audit, company), audit.c.run_id == run_id).order_by(audit.c.target, audit.c.number),
+        settled.where(*_of(record_state, company), record_state.c.run_id == run_id),
+    ):
+        for row in connection.execute(query).mappings():
+            found[row["target"], row["flow"], row["key"]] = dict(row)
+    return [found[place] for place in sorted(found)]
+
+
+def attempts(connection: Connection, run_id: str) -> int:
+    """How many attempts of a run are recorded."""
+    return int(connection.execute(select(func.count()).where(audit.c.run_id == run_id)).scalar_one())
+
+
 def deliveries(connection: Connection, run_ids: Sequence[str]) -> list[dict[str, Any]]:
     """The runs as `sync --json` shows them, one per run and target, in the order of the ids."""
     numbers = (*(func.sum(delivery.c[name]).label(name) for name in (*COUNTS, "calls", "seconds")),)

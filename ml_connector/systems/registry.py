@@ -28,6 +28,7 @@ class Finding:
         what: what was found, one sentence.
         meaning: what follows from it; empty where it is ok.
         action: what to do; empty where it is ok.
+        refused: the system cannot be worked with at all, so nothing further was asked.
     """
 
     subject: str
@@ -35,6 +36,7 @@ class Finding:
     what: str
     meaning: str = ""
     action: str = ""
+    refused: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 
 from ml_connector.home import Home
-from ml_connector_tests.cli.conftest import TARGET, Cli, World
+from ml_connector_tests.cli.conftest import TARGET, Cli, World, bring_over
 
 WRITES = ("POST", "PUT", "PATCH", "DELETE")
 
@@ -23,6 +24,18 @@ def test_when_all_is_well_the_check_ends_with_0(cli: Cli, ready: Home) -> None:
     assert {finding["account"] for finding in ran.json} == {"nordic/visma", "nordic/mailchimp"}
     assert all(finding["ok"] for finding in ran.json)
     assert "NOT OK" not in cli("check").out
+
+
+def test_a_start_long_ago_is_remarked_upon_before_the_first_read(cli: Cli, ready: Home) -> None:
+    """Thousands of empty windows are no mistake, but nobody wants them; once something was read it is too late."""
+    text = ready.config_path.read_text()
+    ready.config_path.write_text(re.sub(r"start: .*", "start: 2020-01-01", text))
+    ran = cli("check", "nordic/visma")
+    assert ran.code == 0
+    assert "ok, but" in ran.out
+    assert "Set `start` to today" in ran.out
+    bring_over(ready)
+    assert "ok, but" not in cli("check", "nordic/visma").out
 
 
 def test_what_the_target_lacks_is_named_in_three_parts_and_setup_creates_it(cli: Cli, home: Home) -> None:
@@ -74,15 +87,15 @@ def test_missing_credentials_end_with_2_and_do_not_keep_the_others_from_being_ch
     ("system", "changes", "code", "words"),
     [
         ("mailchimp", {"api_key": "ffffffffffffffffffffffffffffffff-us19"}, 3, "key"),
-        ("visma", {"client_secret": "another"}, 1, "client"),
-        ("visma", {"tenant_id": "00000000-0000-0000-0000-000000000000"}, 1, "tenant"),
-        ("visma", {"clock_offset_seconds": 3600.0}, 1, "clock"),
+        ("visma", {"client_secret": "another"}, 3, "client"),
+        ("visma", {"tenant_id": "00000000-0000-0000-0000-000000000000"}, 3, "tenant"),
+        ("visma", {"clock_offset_seconds": 3600.0}, 3, "clock"),
     ],
 )
 def test_what_the_other_side_refuses_is_said_in_plain_words(
     cli: Cli, ready: Home, world: World, system: str, changes: dict[str, Any], code: int, words: str
 ) -> None:
-    """A revoked key, a changed secret, a tenant that is gone, a clock far off."""
+    """A revoked key, a changed secret, a tenant that is gone, a clock far off: it always ends with 3."""
     world.settings(system, **changes)
     ran = cli("check", "--json")
     wrong = [finding for finding in ran.json if not finding["ok"]]
@@ -110,7 +123,7 @@ def test_a_token_of_the_customer_instead_of_the_company_is_explained(cli: Cli, r
     with ready.open() as opened:
         opened.vault.set_credentials("nordic/visma", world.visma.credentials | {"tenant_id": wrong})
     ran = cli("check", "nordic/visma")
-    assert ran.code == 1
+    assert ran.code == 3
     assert "tenant" in ran.out
 
 

@@ -145,7 +145,10 @@ def test_a_broken_company_does_not_keep_the_others_from_their_credentials(cli: C
     with empty_home.config_path.open("a") as file:
         file.write("  baltic: {}\n")
     assert cli("credentials", "set", TARGET, stdin='{"api_key": "x-us1"}').code == 0
-    assert cli("credentials", "list").code == 0
+    ran = cli("credentials", "list", "--json")
+    assert ran.code == 0
+    assert {row["name"] for row in ran.json} == {"nordic/visma", TARGET}
+    assert "baltic" in ran.err, "what is not listed is said, on standard error"
 
 
 def test_a_new_vault_key_opens_what_the_old_one_sealed(cli: Cli, home: Home) -> None:

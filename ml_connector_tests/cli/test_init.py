@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import stat
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import yaml
 
 import ml_connector
 from ml_connector.cli.init import template
@@ -31,6 +33,14 @@ def test_a_home_has_everything_and_the_next_step_is_said(cli: Cli, tmp_path: Pat
     assert {path.name for path in home.iterdir()} == {"connections.yaml", "vault.key", "dagster.yaml", "workspace.yaml"}
     assert f"edit {home / 'connections.yaml'}" in ran.out
     assert "credentials set" in ran.out
+
+
+def test_the_first_partition_is_todays(cli: Cli, tmp_path: Path) -> None:
+    """A day long ago would make the first sync write thousands of empty windows."""
+    before = datetime.now(UTC).date()
+    cli("init", "there")
+    (company,) = yaml.safe_load((tmp_path / "there" / "connections.yaml").read_text())["companies"].values()
+    assert company["start"] in (before, datetime.now(UTC).date())
 
 
 def test_the_vault_key_is_for_its_owner_alone_and_is_not_shown(cli: Cli, tmp_path: Path) -> None:

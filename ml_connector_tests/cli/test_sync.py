@@ -7,6 +7,9 @@ import re
 from datetime import datetime
 from typing import Any
 
+import pytest
+
+from ml_connector.defs.launch import sync
 from ml_connector.home import Home
 from ml_connector_tests.cli.conftest import CUSTOMERS, FIRST, REFUSED, TARGET, Cli, World, bring_over
 
@@ -87,7 +90,7 @@ def test_nobody_becomes_a_member_before_the_contacts_were_read(cli: Cli, ready: 
     ran = cli("sync", "nordic", "--json")
     assert ran.code == 3
     assert world.members() == []
-    assert "visma.contacts was never read" in ran.json["runs"][1]["problem"]["what"]
+    assert "visma.contacts was never read to the end" in ran.json["runs"][1]["problem"]["what"]
     assert ran.json["runs"][1]["problem"]["action"]
     (company,) = cli("status", "--json").json
     read = {entity["entity"]: entity["covered_until"] for entity in company["source"]["entities"]}
@@ -98,7 +101,20 @@ def test_nobody_becomes_a_member_before_the_contacts_were_read(cli: Cli, ready: 
 
     world.no_faults()
     assert flow_of(cli("sync", "nordic", "--json").json)["read"] == CUSTOMERS
-    assert any(member["merge_fields"]["FNAME"] for member in world.members())
+    assert any(member["merge_fields"].get("FNAME") for member in world.members())
+
+
+def test_a_long_read_and_a_long_delivery_say_how_far_they_are(ready: Home, world: World) -> None:
+    """What is told to a person beside the bar: entity and rows, then records, not one word for minutes."""
+    world.faults("visma", {"fault": "slow", "seconds": 2.5, "path": "/v1/contact", "times": 1})
+    world.faults("mailchimp", {"fault": "slow", "seconds": 3.5, "path": "/members/", "method": "PUT", "after": 40})
+    told: list[str] = []
+    sync(ready, "nordic", progress=told.append)
+    world.no_faults()
+    assert "Reading nordic/visma: visma.contacts, 0 new versions so far" in told
+    delivered = [int(text.split(": ")[1].split()[0]) for text in told if re.match("Delivering.* records so far", text)]
+    assert 0 < max(delivered) <= CUSTOMERS
+    assert delivered == sorted(delivered)
 
 
 def test_what_is_rejected_ends_with_1_and_is_listed_with_its_reason(
@@ -113,7 +129,10 @@ def test_what_is_rejected_ends_with_1_and_is_listed_with_its_reason(
     assert (problem["key"], problem["outcome"]) == (with_a_problem, "rejected")
     assert problem["reason"]
     assert datetime.fromisoformat(problem["first_seen"]).tzinfo is not None
-    assert with_a_problem in cli("problems", TARGET).out
+    shown = cli("problems").out
+    assert with_a_problem in shown
+    assert f"ml-connector replay {TARGET} --problems" in shown
+    assert "ml-connector record nordic " in shown
     assert cli("problems", "nordic/visma", "--json").json == []
 
 
@@ -165,6 +184,27 @@ def test_one_record_shows_its_source_every_flow_and_every_attempt(
     assert REFUSED in cli("record", "nordic", with_a_problem, "--payload").out
 
 
+def test_one_run_shows_what_it_did_with_each_of_its_records(cli: Cli, ready: Home, world: World) -> None:
+    """As the run's windows in Dagster say, and the audit has its attempts."""
+    run_id = cli("sync", "nordic", "--json").json["runs"][1]["run_id"]
+    world.change(FIRST, name="Later AS")
+    later = cli("sync", "nordic", "--json").json["runs"][1]["run_id"]
+    shown = cli("record", "nordic", "--run", later, "--json")
+    assert shown.code == 0
+    (record,) = shown.json["records"]
+    assert (record["target"], record["flow"], record["key"], record["outcome"]) == (
+        *("mailchimp", "members", FIRST, "updated"),
+    )
+    assert len(cli("record", "nordic", "--run", run_id, "--json").json["records"]) == CUSTOMERS
+    assert FIRST in cli("record", "nordic", "--run", later).out
+    assert [row["key"] for row in cli("audit", "export", TARGET, "--run", later, "--json").json] == [FIRST]
+
+    unknown = cli("record", "nordic", "--run", "nope")
+    assert unknown.code == 1
+    assert len(unknown.parts) == 3
+    assert cli("record", "nordic").code == cli("record", "nordic", FIRST, "--run", later).code == 2
+
+
 def test_a_record_that_nobody_has_met_is_said_to_be_unknown(cli: Cli, synced: Home) -> None:
     """It is no mistake of the command, but nothing was found."""
     ran = cli("record", "nordic", "99999")
@@ -181,6 +221,49 @@ def test_a_preview_before_the_first_sync_reads_live_and_writes_nothing(cli: Cli,
     assert flow["counts"] == {"create": CUSTOMERS}
     assert world.calls("mailchimp") == []
     assert {one["covered_until"] for one in cli("status", "--json").json[0]["source"]["entities"]} == {None}
+
+
+def test_a_preview_says_what_is_never_created(cli: Cli, ready: Home, world: World) -> None:
+    """A terminated customer is changed where it is a member, and never made one: the rule is shown."""
+    world.change(FIRST, status="Inactive")
+    (flow,) = cli("preview", TARGET, "--record", FIRST, "--json").json["flows"]
+    assert flow["counts"] == {"update if there": 1}
+    assert flow["records"][0]["why"] is not None
+    bring_over(ready)
+    assert FIRST not in {member["merge_fields"].get("CUSTNO") for member in world.members()}
+
+
+@pytest.mark.parametrize("landed", [False, True])
+def test_a_preview_knows_who_shares_an_address_whatever_page_they_are_on(
+    cli: Cli, ready: Home, world: World, landed: bool
+) -> None:
+    """The lowest number owns it, live and from what has landed, for everybody and for one that is named."""
+    ready.config_path.write_text(ready.config_path.read_text().replace("visma:\n", "visma:\n      page_size: 10\n", 1))
+    shared, last = "shared@nordic-customers.no", str(int(FIRST) + CUSTOMERS - 1)
+    world.change(FIRST, mainContact={"email": shared})
+    world.change(last, mainContact={"email": shared})
+    if landed:
+        world.faults("mailchimp", {"fault": "expired_token"})
+        cli("sync", "nordic")
+    (flow,) = cli("preview", TARGET, "--limit", "100", "--json").json["flows"]
+    assert flow["live"] is not landed
+    assert flow["counts"] == {"create": CUSTOMERS - 1, "skipped": 1}
+    (skipped,) = [one for one in flow["records"] if one["step"] == "skipped"]
+    assert skipped["key"] == last
+    assert skipped["why"].startswith(f"same address as {FIRST}")
+    (flow,) = cli("preview", TARGET, "--record", last, "--json").json["flows"]
+    assert flow["counts"] == {"skipped": 1}
+
+
+@pytest.mark.parametrize("landed", [False, True])
+def test_a_preview_of_a_record_that_nobody_has_met_is_an_error(cli: Cli, ready: Home, landed: bool) -> None:
+    """As a replay of it is."""
+    if landed:
+        bring_over(ready)
+    ran = cli("preview", TARGET, "--record", "NOPE")
+    assert ran.code == cli("replay", TARGET, "--record", "NOPE").code == 2
+    assert "NOPE" in ran.parts[0]
+    assert len(ran.parts) == 3
 
 
 def test_a_preview_shows_each_field_before_and_after(cli: Cli, synced: Home, world: World) -> None:

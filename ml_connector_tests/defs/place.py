@@ -47,14 +47,15 @@ class Place:
         self,
         *,
         window: str = "1h",
+        days: int = 1,
         visma: Mapping[str, Any] | None = None,
         mailchimp: Mapping[str, Any] | None = None,
     ) -> None:
         """Write connections.yaml; further settings of the two systems go over the usual ones.
 
-        Windows begin yesterday. Each costs a lasting Dagster some events; a day at a time keeps these few.
+        Windows begin yesterday, or so many days ago. Each costs a lasting Dagster some events; one day keeps these few.
         """
-        start = datetime.now(UTC).date() - timedelta(days=1)
+        start = datetime.now(UTC).date() - timedelta(days=days)
         source = {
             "base_url": self.visma.url,
             "token_url": f"{self.visma.url}/connect/token",

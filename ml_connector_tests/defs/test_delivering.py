@@ -64,13 +64,15 @@ def test_the_first_delivery_creates_everybody(place: Place, instance: dg.Dagster
     """The initial load counts to the first window; the other windows of the range are finished with nothing to do."""
     place.poll(instance)
     first, last = place.windows(100, 0)
-    assert place.deliver(instance, (first, last)).success
+    done = place.deliver(instance, (first, last))
+    assert done.success
     found = materializations(instance, MEMBERS)
     assert sum(int(figures["read"]) for figures in found.values()) == len(place.members()) == 12
     assert counts(found[first])["created"] == found[first]["read"] > 0
     assert all(figures["audit_hash"] and figures["run_calls"] for figures in found.values())
     assert set(place.statuses(instance, sorted(str(window) for window in found))) == {DONE}
     assert "ml-connector record nordic KEY" in found[first]["what_next"]
+    assert f"ml-connector record nordic --run {done.run_id}" in found[first]["what_next"]
 
 
 def test_each_window_shows_its_own_counts(

@@ -37,7 +37,8 @@ def test_a_sync_reads_delivers_and_checks(place: Place, capfd: pytest.CaptureFix
     """One entry per run, as `sync --json` prints them, and nothing on the console but what it is told to announce."""
     said: list[str] = []
     read, delivered = sync(place.home, "nordic", progress=said.append)
-    assert said == ["Reading nordic/visma", "Delivering to nordic/mailchimp"]
+    begun = [text for text in said if ": " not in text]  # besides, once a second, how far it is
+    assert begun == ["Reading nordic/visma", "Delivering to nordic/mailchimp"]
     assert capfd.readouterr() == ("", "")
     assert (read["company"], read["target"], read["flows"], read["problem"]) == ("nordic", "visma", [], None)
     assert {one["entity"]: one["rows"] for one in read["reads"]}["visma.customers"] == 12
@@ -89,6 +90,18 @@ def test_a_stopped_target_is_reported_with_its_exit_code(place: Place) -> None:
 
 def test_a_source_that_is_down_does_not_keep_what_landed_from_being_delivered(place: Place) -> None:
     """The read's entry has the problem; the targets are delivered to all the same."""
+    place.faults("mailchimp", REFUSED)
+    sync(place.home, "nordic")
+    place.faults("mailchimp")
+    place.faults("visma", {"fault": "expired_token", "path": "/v1/"})
+    read, delivered = sync(place.home, "nordic")
+    assert read["problem"]["exit_code"] == 3
+    assert delivered["problem"] is None
+    assert delivered["flows"][0]["created"] == 12
+
+
+def test_nothing_is_refused_where_nothing_has_landed(place: Place) -> None:
+    """The source is down from the beginning: that is one problem, and not a second one for each target."""
     place.faults("visma", {"fault": "expired_token", "path": "/v1/"})
     read, delivered = sync(place.home, "nordic")
     assert read["problem"]["exit_code"] == 3

@@ -84,7 +84,7 @@ def test_a_company_with_mailchimp_alone_asks_for_customers_contacts_and_classes(
 
 
 def test_a_flow_brings_its_entities_with_it(place: Place, instance: dg.DagsterInstance) -> None:
-    """What it delivers, what belongs to that, and what it looks up; of two flows each entity once."""
+    """What it delivers, then what belongs to that, and what it looks up; of two flows each entity once."""
     config = needing(
         place,
         Needing("visma.suppliers", ("visma.contacts",), ("visma.credit_terms",)),

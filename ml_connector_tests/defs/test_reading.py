@@ -6,12 +6,14 @@ import logging
 
 import dagster as dg
 import pytest
+from sqlalchemy import select
 
 from ml_connector.defs.jobs import read_config
 from ml_connector.defs.names import CONNECTION_TAG, poll_job, source_key
-from ml_connector.defs.work import to_read
+from ml_connector.defs.work import FIRST_WINDOWS, to_read
 from ml_connector.store import lease
-from ml_connector_tests.defs.place import CUSTOMERS, Place, events, materializations
+from ml_connector.store.tables import landing
+from ml_connector_tests.defs.place import CUSTOMERS, MEMBERS, Place, events, materializations
 
 CLASSES = dg.AssetKey(["nordic", "visma", "customer_classes"])
 POLL = "nordic__poll"
@@ -74,6 +76,26 @@ def test_a_full_reread_asks_for_everything(place: Place, instance: dg.DagsterIns
     assert "rows" in materializations(instance, CLASSES)[None]
 
 
+def test_a_full_reread_sweeps_no_landing_away_under_a_delivery(place: Place, instance: dg.DagsterInstance) -> None:
+    """A delivery that began before the read may be about to open it; the next full read sweeps."""
+    full = read_config(place.company, full=True)
+    with place.home.open() as home:
+        old = place.now(hours=-24 * 100)
+        row = {"company": "nordic", "entity": "visma.customers", "reading_id": 1, "path": "nordic/old.parquet"}
+        with home.database.begin() as connection:
+            connection.execute(landing.insert().values(row | {"rows": 1, "written_at": old}))
+
+        def kept() -> bool:
+            with home.database.connect() as connection:
+                return "nordic/old.parquet" in connection.scalars(select(landing.c.path)).all()
+
+        with lease.hold(home.database, home.home.path, "nordic/mailchimp", "a delivery", wait=False):
+            assert place.run(instance, POLL, **full).success
+        assert kept()
+        assert place.run(instance, POLL, **full).success
+        assert not kept()
+
+
 def test_a_poll_gives_way_to_another_one(
     place: Place, instance: dg.DagsterInstance, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -127,17 +149,38 @@ def test_the_brake_turns_the_drift_check_red_and_a_good_full_read_green(
 
 
 def test_a_poll_covers_every_window_since_the_last_one(place: Place, instance: dg.DagsterInstance) -> None:
-    """failures.md 1: the range begins where the last read began; before any read, at the first window."""
+    """failures.md 1: the range begins where the last read began; before any read, some windows back."""
     now, windows = place.now(), place.company.windows
     with place.home.open() as home:
         before = to_read(home, place.company, now)
-        assert (before.first, before.last) == (windows.key(windows.start, now), windows.key(now, now))
+        assert before.first == windows.key(now - FIRST_WINDOWS * windows.length, now)
+        assert before.last == windows.key(now, now)
     place.poll(instance)
     with place.home.open() as home:
         after = to_read(home, place.company, place.now())
         later = to_read(home, place.company, place.now(hours=5))
     assert after.first in place.windows(0, 1)
     assert len(list(windows.keys(later.first, later.last))) in (6, 7)
+
+
+def test_the_first_poll_and_delivery_reach_back_over_a_bounded_number_of_windows(
+    place: Place, instance: dg.DagsterInstance
+) -> None:
+    """Whatever `start` is: each window costs Dagster events. What changed long ago still counts to its own window."""
+    place.configure(days=90)
+    old = place.numbers()[0]
+    place.change(old, hours_ago=60 * 24)
+    with place.home.open() as home:
+        span = to_read(home, place.company, place.now())
+        assert len(list(place.company.windows.keys(span.first, span.last))) == FIRST_WINDOWS + 1
+    place.poll(instance)
+    with place.home.open() as home:
+        span = place.work(home, instance).span
+        assert len(list(place.company.windows.keys(span.first, span.last))) <= FIRST_WINDOWS + 1
+    assert place.deliver(instance, (span.first, span.last)).success
+    assert materializations(instance, MEMBERS)[place.windows(60 * 24)[0]]["read"] == 1
+    with place.home.open() as home:
+        assert not place.work(home, instance).due
 
 
 def test_a_run_from_the_asset_graph_is_tagged_with_what_it_works_on(place: Place, instance: dg.DagsterInstance) -> None:

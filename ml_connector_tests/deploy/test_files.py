@@ -127,6 +127,34 @@ def test_the_workspace_names_the_code_location() -> None:
     assert location["location_name"] == local["location_name"]
 
 
+def versions(path: str) -> dict[str, tuple[str, int]]:
+    """Package -> version, and how many hashes it has."""
+    blocks = re.split(r"\n(?=\S)", (PROJECT / path).read_text())
+    named = {block.partition("==")[0]: block for block in blocks if "==" in block}
+    return {name: (block.split("==")[1].split()[0], block.count("--hash=sha256:")) for name, block in named.items()}
+
+
+def test_the_image_installs_the_tested_versions_by_their_hashes() -> None:
+    """Those of the project's lock file without what tests alone need; no other package is resolved."""
+    image, tested = versions("deploy/requirements.lock"), versions("requirements.lock")
+    assert image.items() <= tested.items()
+    assert all(hashes for _, hashes in image.values())
+    assert {"dagster", "dagster-postgres", "httpx", "typer"} <= image.keys()
+    assert not {"pytest", "mypy", "playwright"} & image.keys()
+    installs = [rest for word, rest in instructions() if word == "RUN" and "pip install" in rest]
+    assert "--require-hashes" in installs[0]
+    assert "requirements.lock" in installs[0]
+    assert all("--no-deps" in rest for rest in installs)
+
+
+def test_no_secret_and_no_data_gets_into_the_image() -> None:
+    """What the page tells to put below deploy/, homes, and what belongs to a checkout stays out of the context."""
+    ignored = (PROJECT / ".dockerignore").read_text().split()
+    assert {"deploy/secrets", "deploy/home", ".demo", ".ml_connector", "home", ".venv", ".git"} <= set(ignored)
+    secrets = [Path("deploy", one["file"]).as_posix() for one in compose()["secrets"].values() if "file" in one]
+    assert all(any(path.startswith(f"{entry}/") for entry in ignored) for path in secrets)
+
+
 def test_the_dockerfile_copies_what_exists_and_starts_what_is_installed() -> None:
     """Every source of a copy is in the project, root runs nothing, and the command is the code location's."""
     found = instructions()

@@ -22,10 +22,10 @@ INVOICES: dict[str, Any] = {"payments": "records"}
 
 
 def switch_on(site: Site, **invoices: Any) -> None:
-    """Invoices of this site go to HubSpot from now on."""
+    """Invoices and transactions of this site go to HubSpot from now on."""
     configuration = yaml.safe_load(site.home.config_path.read_text())
     flows = configuration["companies"][COMPANY]["targets"]["hubspot"]["flows"]
-    flows["invoices"] = invoices
+    flows |= {"invoices": invoices, "transactions": {}}
     site.home.config_path.write_text(yaml.safe_dump(configuration, sort_keys=False))
     with site.home.open() as opened:
         set_up(opened)
@@ -92,6 +92,32 @@ def test_killed_between_an_invoice_and_its_lines(site: Site) -> None:
     assert site.sync() == 0
     assert compare(site) > wanted * 0.8
     assert set(problems(site)) <= {"currency"}, "the account has no Danish crowns"
+    assert compare_transactions(site) > 50
+
+
+def compare_transactions(site: Site) -> int:
+    """failures.md 29: one transaction for each batch that posted sales, with all of it; says how many there are."""
+    kind = next(kind for kind in site.hubspot.control("summary")["records"] if kind.startswith("2-"))
+    found = site.hubspot.control(f"records/{kind}?count=100000")["records"]
+    made = {one["properties"]["visma_transaction_key"]: one["properties"] for one in found}
+    assert len(made) == len(found), "a transaction was created twice"
+    wanted = {f"{COMPANY}:AR-{row['batchNumber']}": row for row in batches(site) if is_sale(row)}
+    assert made.keys() == wanted.keys()
+    for key, row in wanted.items():
+        assert money(made[key]["total"]) == money(row["debitTotal"])
+    return len(made)
+
+
+def batches(site: Site) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = site.visma.control("books?count=100000")["journals"]["rows"]
+    return found
+
+
+def is_sale(row: dict[str, Any]) -> bool:
+    accounts = [line["accountNumber"] for line in row["journalTransactionLines"]]
+    return (
+        row["module"] == "ModuleAR" and row["status"] == "Posted" and any("3000" <= one <= "3999" for one in accounts)
+    )
 
 
 def problems(site: Site) -> Counter[str]:

@@ -305,7 +305,7 @@ def stopped_by_visma(watched: Watched) -> None:
     assert watched.sync() == STOPPED
     site.visma.control("faults", [])
     site.visma.control("settings", {"client_secret": REFUSED_SECRET})
-    assert watched.run("check", COMPANY) == 1
+    assert watched.run("check", COMPANY) == 3
     site.visma.control("settings", {"client_secret": CLIENT_SECRET})
 
 

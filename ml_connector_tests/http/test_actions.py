@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ml_connector.http.actions import Action, ErrorTable, Explanation, Rule, Shape, shape_of
+from ml_connector.http.errors import stop
 
 PROBLEM = {"content-type": "application/problem+json; charset=utf-8"}
 TABLE = ErrorTable(
@@ -94,3 +95,10 @@ def test_the_body_outranks_its_content_type() -> None:
     assert shape_of({"content-type": "application/json"}, b"<html>") is Shape.HTML
     assert shape_of({"content-type": "text/plain"}, b' {"a": 1}') is Shape.JSON
     assert shape_of({}, b"Service Unavailable") is Shape.OTHER
+
+
+def test_a_vendors_sentence_gets_no_second_full_stop() -> None:
+    """Its own words end with one as often as not."""
+    assert stop("Mailchimp", "credentials", "the key is refused: the wrong datacenter.").what.endswith("datacenter.")
+    assert not stop("Mailchimp", "credentials", "the wrong datacenter.").what.endswith("..")
+    assert stop("Visma", "outage", "no answer").what == "Visma: no answer."

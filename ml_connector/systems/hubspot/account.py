@@ -10,12 +10,13 @@ from ml_connector.http import Retries
 from ml_connector.systems.hubspot.associations import LinksWriter
 from ml_connector.systems.hubspot.check import check
 from ml_connector.systems.hubspot.client import HubSpotClient
-from ml_connector.systems.hubspot.document_flows import CREDIT_NOTES_FLOW, INVOICES_FLOW
+from ml_connector.systems.hubspot.document_flows import CREDIT_NOTES_FLOW, INVOICES_FLOW, TRANSACTIONS_FLOW
 from ml_connector.systems.hubspot.flows import COMPANIES_FLOW, CONTACTS_FLOW, LINKS_FLOW, SUPPLIERS_FLOW
 from ml_connector.systems.hubspot.invoice_writer import InvoicesWriter
 from ml_connector.systems.hubspot.properties import COMPANIES, CONTACTS
 from ml_connector.systems.hubspot.settings import Credentials, Settings
 from ml_connector.systems.hubspot.setup import setup
+from ml_connector.systems.hubspot.transaction_writer import TransactionsWriter
 from ml_connector.systems.hubspot.writer import ObjectsWriter
 from ml_connector.systems.registry import Finding, SetupStep
 
@@ -33,6 +34,9 @@ class HubSpotAccount:
         invoices = self.client.settings.flows.invoices
         if invoices is not None and flow in (INVOICES_FLOW, CREDIT_NOTES_FLOW):
             return InvoicesWriter(self.client, invoices)
+        transactions = self.client.settings.flows.transactions
+        if transactions is not None and flow == TRANSACTIONS_FLOW:
+            return TransactionsWriter(self.client, transactions)
         if flow not in (COMPANIES_FLOW, SUPPLIERS_FLOW, CONTACTS_FLOW):
             raise KeyError(flow)
         return ObjectsWriter(self.client, flow)

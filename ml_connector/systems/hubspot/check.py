@@ -18,6 +18,7 @@ from ml_connector.systems.hubspot.properties import (
     present,
 )
 from ml_connector.systems.hubspot.scopes import needed_scopes
+from ml_connector.systems.hubspot.transaction_store import check_transactions
 from ml_connector.systems.registry import Finding
 
 CREATE = "Run `ml-connector setup` for this target; it shows what it would create, and `--yes` creates it."
@@ -34,6 +35,7 @@ def check(client: HubSpotClient) -> Iterator[Finding]:
         for name in client.settings.flows.companies.match if kind == COMPANIES else ():
             yield _match(name, there.get(name))
     yield from check_invoices(client)
+    yield from check_transactions(client)
 
 
 def account(client: HubSpotClient) -> Finding:
@@ -59,7 +61,7 @@ def _scopes(client: HubSpotClient) -> Finding:
     given = client.scopes()
     if given is None:
         return Finding("scopes", True, "HubSpot does not say what the token may do; the first delivery shows it.")
-    wanted = list(needed_scopes(client.settings))
+    wanted = list(dict.fromkeys(needed_scopes(client.settings)))
     if missing := [scope for scope in wanted if scope not in given]:
         return Finding(
             "scopes",

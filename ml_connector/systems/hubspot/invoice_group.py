@@ -22,7 +22,7 @@ from ml_connector.http import CallProblem, Stopped, to_json
 from ml_connector.systems.hubspot.batches import Input, Reply, Write, refused
 from ml_connector.systems.hubspot.children import Children, Parent
 from ml_connector.systems.hubspot.client import HubSpotClient
-from ml_connector.systems.hubspot.deals import DEALS, Deals, Sought
+from ml_connector.systems.hubspot.deals import DEALS, Choice, Deals, Sought
 from ml_connector.systems.hubspot.errors import NOT_FOUND
 from ml_connector.systems.hubspot.group import Halted, sentence
 from ml_connector.systems.hubspot.merging import for_new
@@ -32,6 +32,8 @@ from ml_connector.systems.hubspot.properties import COMPANIES, CONTACTS, INVOICE
 LINE_TO_INVOICE, PAYMENT_TO_INVOICE = 410, 542
 """Types of associations (HubSpot reference, section 7)."""
 READ_ONLY = "READ_ONLY_VALUE"
+OWN = frozenset(OPTIONAL[INVOICES])
+"""What is never worth an invoice: all of it stands in properties of our own."""
 FACTS = {COMPANIES: "company", CONTACTS: "contact", DEALS: "deal"}
 """Kinds that an invoice is linked to, and the name under which their ids stand in the facts."""
 
@@ -61,21 +63,23 @@ class Draft:
     Attributes:
         id: HubSpot's id of the invoice, once it is written.
         reply: of the upsert.
+        bare: without HubSpot's own properties that it may not take.
         wrong: why it is not done.
         uncertain: something of it may still happen.
-        linked: kind -> the id of what it is linked to.
+        linked: kind -> the id of what it is to be linked to, or None for nothing.
     """
 
     change: Change
     trace: str
     id: str = ""
     reply: Reply = field(default_factory=Reply)
+    bare: bool = False
     wrong: Reply | None = None
     where: str = ""
     uncertain: bool = False
     note: str | None = None
     sent: Mapping[str, str] = field(default_factory=dict)
-    linked: dict[str, str] = field(default_factory=dict)
+    linked: dict[str, str | None] = field(default_factory=dict)
 
     def fail(self, reply: Reply, where: str) -> None:
         if reply.decision is not None and self.wrong is None:
@@ -117,17 +121,17 @@ class InvoiceGroup:
         return [draft for draft in self.drafts if draft.wrong is None]
 
     def _write(self, drafts: Sequence[Draft], operation: str) -> None:
-        """The invoices themselves; without what the account turns out to keep to itself, if it says so."""
+        """The invoices themselves; where the account refuses what it has as its own properties, once more without."""
         if not drafts:
             return
         self._send(drafts, operation, _is_linked)
-        own = set(OPTIONAL[INVOICES])
-        kept = [one for one in drafts if one.wrong and _is_read_only(one.wrong) and own & one.sent.keys()]
-        if kept:
-            self.ways.writable = set()
-            for draft in kept:
-                draft.wrong = None
-            self._send(kept, operation, _is_linked)
+        again = [one for one in drafts if one.wrong is not None and _spoilt_by_own(one)]
+        for draft in again:
+            if draft.wrong is not None and draft.wrong.decision is not None:
+                if draft.wrong.decision.vendor_code == READ_ONLY:
+                    self.ways.writable = set()  # so nobody else's is sent either
+                draft.bare, draft.wrong = True, None
+        self._send(again, operation, _is_linked)
         # A run that died had made these: what has no value any more is to be cleared there as well.
         before = [one for one in drafts if one.wrong is None and not one.reply.new and not _is_linked(one)]
         self._send(before, operation, lambda _: True)
@@ -136,10 +140,10 @@ class InvoiceGroup:
         """`whole`: whether empty values are sent too, to clear what stands there."""
         if not drafts:
             return
-        refused_here = set(OPTIONAL[INVOICES]) - self.ways.writable
         for draft in drafts:
+            kept_back = OWN if draft.bare else OWN - self.ways.writable
             wanted = draft.change.body["properties"]
-            wanted = {name: value for name, value in wanted.items() if name not in refused_here}
+            wanted = {name: value for name, value in wanted.items() if name not in kept_back}
             draft.sent = (wanted if whole(draft) else for_new(wanted)) | {self.ways.key: draft.change.claim}
         inputs = [Input(one.trace, one.change.claim, one.sent, self.ways.key) for one in drafts]
         replies = Write(self.client, self.client.routes.batch(INVOICES, operation)).send(inputs)
@@ -166,17 +170,16 @@ class InvoiceGroup:
                 drafts[id_].uncertain = True
 
     def _find_deals(self) -> None:
-        """The deal that it is linked to already stays; the others are looked for."""
+        """The deal that it is linked to stays as long as the reference does; the others are looked for."""
         deals = self.ways.deals
         if deals is None:
             return
         sought: dict[str, Sought] = {}
         for draft in self._open():
             body = draft.change.body
-            if held := draft.change.facts.get("deal"):
-                draft.linked[DEALS] = held
-            else:
-                sought[draft.trace] = Sought(str(body.get("deal") or ""), str(body.get("company") or ""))
+            facts, reference = draft.change.facts, str(body.get("deal") or "")
+            if not facts.get("deal") or facts.get("reference", "") != reference:
+                sought[draft.trace] = Sought(reference, str(body.get("company") or ""))
         if not sought:
             return
         try:
@@ -187,29 +190,38 @@ class InvoiceGroup:
                     draft.fail(refused(problem), "its deal: ")
             return
         for draft in self._open():
-            if (choice := chosen.get(draft.trace)) is not None:
-                draft.note = choice.note
-                if choice.id is not None:
-                    draft.linked[DEALS] = choice.id
+            if draft.trace in sought:
+                choice = chosen.get(draft.trace, Choice())
+                draft.linked[DEALS], draft.note = choice.id, choice.note
 
     def _link(self, kind: str, name: str) -> None:
-        """Link what it belongs to; what it belonged to before is taken off."""
+        """Link what it belongs to; what it belonged to before is taken off, if something else is known now."""
         old: list[tuple[str, str]] = []
+        pairs: dict[tuple[str, str], Draft] = {}
         drafts = self._open()
         for draft in drafts:
-            if (wanted := draft.change.body.get(name)) and kind != DEALS:
+            if kind != DEALS and (wanted := draft.change.body.get(name)):
                 draft.linked[kind] = str(wanted)
             before = draft.change.facts.get(name)
-            if before and before != draft.linked.get(kind):
+            if kind not in draft.linked:  # nobody says that it belongs to something else
+                draft.linked[kind] = before
+                continue
+            if before and before != draft.linked[kind]:
                 old.append((draft.id, str(before)))
+            if (now := draft.linked[kind]) is not None:
+                pairs[draft.id, now] = draft
         try:
             part(self.client, INVOICES, kind, old)
         except CallProblem as problem:
             parted = {one for one, _ in old}
             self._fail(lambda draft: draft.id in parted, refused(problem), f"its {name}: ")
-        pairs = {(draft.id, draft.linked[kind]): draft for draft in drafts if kind in draft.linked}
         for pair, reply in associate(self.client, INVOICES, kind, list(pairs)).items():
-            pairs[pair].fail(reply, f"its {name}: ")
+            gone = reply.decision is not None and reply.decision.kind == NOT_FOUND
+            if gone and kind != COMPANIES:  # people deleted what it can do without
+                pairs[pair].linked[kind] = None
+                pairs[pair].note = f"No {name} was linked: HubSpot does not know {pair[1]} any more."
+            else:
+                pairs[pair].fail(reply, f"its {name}: ")
 
     def _fail(self, concerned: Callable[[Draft], bool], reply: Reply, where: str) -> None:
         for draft in self.drafts:
@@ -252,12 +264,20 @@ def _result(draft: Draft) -> Result:
 
 
 def _facts(draft: Draft) -> dict[str, Any]:
-    return {"id": draft.id, **{FACTS[kind]: id_ for kind, id_ in draft.linked.items()}}
+    """HubSpot's ids, and by which reference the deal was found."""
+    facts = {"id": draft.id, **{FACTS[kind]: id_ for kind, id_ in draft.linked.items() if id_}}
+    if "deal" in facts and draft.change.body.get("deal"):
+        facts["reference"] = draft.change.body["deal"]
+    return facts
 
 
 def _is_linked(draft: Draft) -> bool:
     return draft.change.target_id == draft.change.claim
 
 
-def _is_read_only(reply: Reply) -> bool:
-    return reply.is_refused and reply.decision is not None and reply.decision.vendor_code == READ_ONLY
+def _spoilt_by_own(draft: Draft) -> bool:
+    """Whether the invoice was refused for one of HubSpot's own properties that it may not take."""
+    wrong = draft.wrong
+    if wrong is None or wrong.decision is None or not wrong.is_refused or not OWN & draft.sent.keys():
+        return False
+    return wrong.decision.vendor_code == READ_ONLY or any(name in wrong.decision.reason for name in OWN)

@@ -47,6 +47,11 @@ class Routes:
         root = f"/crm/associations/{self.version}" if self._dated else f"/crm/{ASSOCIATIONS}/associations"
         return f"{root}/{from_kind}/{to_kind}/batch/{operation}"
 
+    @property
+    def schemas(self) -> str:
+        """Custom objects."""
+        return f"/crm-object-schemas/{self.version}/schemas"
+
     def pipelines(self, kind: str) -> str:
         """Pipelines with their stages; the reference names the numbered route alone (section 11)."""
         return f"/crm/v3/pipelines/{kind}"

@@ -26,6 +26,17 @@ def needed_scopes(settings: Settings) -> Iterator[str]:
         if invoices.deals is not None:
             yield from _objects("deals")
             yield "crm.schemas.deals.read"
+    yield from _transactions(settings)
+
+
+def _transactions(settings: Settings) -> Iterator[str]:
+    """Of the custom object, where the settings insist on one; else the check says whether there is one, and why not."""
+    transactions = settings.flows.transactions
+    if transactions is not None and transactions.store == "object":
+        yield from _objects("custom")
+        yield from (f"crm.schemas.custom.{right}" for right in RIGHTS)
+    if transactions is not None and transactions.store == "invoices":
+        yield from _both(INVOICES)
 
 
 def _both(kind: str) -> Iterator[str]:

@@ -21,6 +21,7 @@ from ml_connector.systems.hubspot.fields import (
 from ml_connector.systems.hubspot.invoice_settings import InvoicesSettings
 from ml_connector.systems.hubspot.routes import DATED, NUMBERED
 from ml_connector.systems.hubspot.setting_types import Block, Property, property_name
+from ml_connector.systems.hubspot.transaction_settings import TransactionsSettings
 
 CUSTOMER_MARK = "visma_is_customer"
 SUPPLIER_MARK = "visma_is_supplier"
@@ -205,6 +206,10 @@ class FlowsSettings(Block):
     contacts: ContactsSettings | None = Field(None, description="contact persons, linked to their companies")
     invoices: InvoicesSettings | None = Field(
         None, description="invoices and credit notes, which HubSpot does not bill"
+    )
+
+    transactions: TransactionsSettings | None = Field(
+        None, description="sales-related batches of the general ledger; {} for the defaults"
     )
 
     @model_validator(mode="after")

@@ -12,6 +12,7 @@ from ml_connector.systems.hubspot.errors import NAME
 from ml_connector.systems.hubspot.properties import (
     GROUP,
     GROUP_LABEL,
+    INVOICES,
     NOT_UNIQUE,
     Present,
     Property,
@@ -19,6 +20,7 @@ from ml_connector.systems.hubspot.properties import (
     needed,
     present,
 )
+from ml_connector.systems.hubspot.transaction_store import on_invoices, setup_transactions
 from ml_connector.systems.registry import SetupStep
 
 TAKEN = 409
@@ -30,9 +32,13 @@ def setup(client: HubSpotClient) -> Sequence[SetupStep]:
     Raises: ConfigurationProblem where a property is to hold our key and exists without being unique; Stopped.
     """
     steps: list[SetupStep] = []
-    for kind in kinds(client.settings):
+    of_transactions = on_invoices(client)
+    wanted = {kind: list(needed(kind, client.settings)) for kind in kinds(client.settings)}
+    if of_transactions:
+        wanted[INVOICES] = [*wanted.get(INVOICES, ()), *of_transactions]
+    for kind, properties in wanted.items():
         there = present(client, kind)
-        missing = [one for one in needed(kind, client.settings) if _is_missing(one, there)]
+        missing = [one for one in properties if _is_missing(one, there)]
         if missing and not _has_group(client, kind):
             steps.append(SetupStep(f"create the property group {GROUP_LABEL} of {kind}", partial(_group, client, kind)))
         steps += [
@@ -42,7 +48,7 @@ def setup(client: HubSpotClient) -> Sequence[SetupStep]:
             )
             for one in missing
         ]
-    return steps
+    return [*steps, *setup_transactions(client)]
 
 
 def _is_missing(one: Property, there: dict[str, Present]) -> bool:

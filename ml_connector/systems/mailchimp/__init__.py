@@ -7,6 +7,7 @@ flows.py         the flow `members`
 consent.py       the guard: a status is sent only to take somebody off the list
 exchange.py      the calls about one change, without I/O
 batches.py       many calls handed over at once
+earlier.py       batches of earlier runs that are still at work
 writer.py        delivers: by calls, or by batches
 client.py        the account and its calls
 errors.py        what to do about which answer

@@ -41,7 +41,7 @@ FIRST_WAIT = 0.2
 LONGEST_WAIT = 15.0
 GROWTH = 1.6
 PATIENCE = 3600.0
-"""Seconds after which a batch is left to the next run."""
+"""Seconds after which the run that handed a batch over leaves it to the next one."""
 READINGS = 3
 """Times that the results are fetched; their address is short-lived, so each time it is asked for anew."""
 
@@ -133,13 +133,18 @@ class Batch:
         batch.look_at = batch.begun
         return batch
 
-    def is_finished(self, client: MailchimpClient) -> bool:
-        """Wait until it is time to look, and look. Raises: BatchUnknown, Stopped."""
+    @property
+    def is_due(self) -> bool:
+        """Whether it is time to look at it again."""
+        return time.monotonic() >= self.look_at
+
+    def is_finished(self, client: MailchimpClient, patience: float | None = PATIENCE) -> bool:
+        """Wait until it is time to look, and look. Raises: BatchUnknown, Stopped (also when patience is at its end)."""
         time.sleep(max(0.0, self.look_at - time.monotonic()))
         if _results_url(_look(client, self.id)):
             return True
         waited = time.monotonic() - self.begun
-        if waited > PATIENCE:
+        if patience is not None and waited > patience:
             raise stop(
                 NAME,
                 "batch",

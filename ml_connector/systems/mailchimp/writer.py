@@ -20,6 +20,7 @@ from ml_connector.systems.mailchimp.batches import (
     unfinished,
 )
 from ml_connector.systems.mailchimp.client import MailchimpClient
+from ml_connector.systems.mailchimp.earlier import EarlierBatches, given_up_before
 from ml_connector.systems.mailchimp.errors import NAME
 from ml_connector.systems.mailchimp.exchange import (
     Exchange,
@@ -43,14 +44,20 @@ LOOK_AHEAD = 2_000
 """Changes that are held in memory to see whether there are enough for batches. Above it, `batch_above` means never."""
 ASK_AGAIN = timedelta(seconds=5)
 """After which batches that were at work are asked for again."""
-FORGOTTEN_BATCH = timedelta(days=1)
-"""A batch that is not finished by then is somebody else's that was given up."""
 
 MISSING = Decision(
     Action.FAIL_RECORD, "in doubt", "the results of the batch do not mention this record; it is sent again"
 )
 UNKNOWN = Decision(
     Action.FAIL_RECORD, "in doubt", "Mailchimp does not know the batch any more; what it carried is sent again"
+)
+GIVEN_UP = Decision(
+    Action.FAIL_RECORD, "in doubt", "Mailchimp did not finish the batch within a day; what it carried is sent again"
+)
+AT_WORK = Decision(
+    Action.FAIL_RECORD,
+    "in doubt",
+    "Mailchimp is still at work on a batch of an earlier run that carries this; a later run reads its results",
 )
 HALF_DONE = Decision(
     Action.FAIL_RECORD, "interrupted", "an earlier run ended between two calls about this member; it is sent again"
@@ -99,13 +106,27 @@ class MembersWriter:
         self._audience_found = False
         self._at_work: list[datetime] = []
         self._asked_at: datetime | None = None
+        self._earlier = EarlierBatches(client)
 
     @property
     def calls(self) -> int:
         return self._client.calls
 
     def deliver(self, changes: Iterable[Change], delivery: Delivery) -> Iterator[Result]:
-        """Up to `batch_above` changes as calls of their own over all connections, more of them in batches."""
+        """Up to `batch_above` changes as calls of their own over all connections, more of them in batches.
+
+        What a batch of an earlier run carries is not sent again while Mailchimp is at work on it.
+        """
+        source = iter(changes)
+        while self._earlier and (group := list(islice(source, LOOK_AHEAD))):
+            held = {change.key: batch for change in group if (batch := self._earlier.carrier(change.key)) is not None}
+            for reference in {batch.id for batch in held.values()}:
+                delivery.remember([key for key, batch in held.items() if batch.id == reference], reference)
+            yield from (failed(key, AT_WORK, uncertain=True) for key in held)
+            yield from self._deliver((change for change in group if change.key not in held), delivery)
+        yield from self._deliver(source, delivery)
+
+    def _deliver(self, changes: Iterable[Change], delivery: Delivery) -> Iterator[Result]:
         source, above = iter(changes), self._settings.batch_above
         head = list(islice(source, min(above, LOOK_AHEAD) + 1))
         if not head:
@@ -118,11 +139,19 @@ class MembersWriter:
             yield from self._directly(self._begin(change) for change in everything)
 
     def resume(self, reference: str, keys: Sequence[str]) -> Iterator[Result]:
-        """The outcomes of a batch that an earlier process handed over."""
+        """The outcomes of a batch that an earlier process handed over.
+
+        Of one that Mailchimp is still at work on it yields nothing: a look is no attempt. Its records fail when their
+        turn comes in `deliver`, and keep the reference; meanwhile the run goes on with the others.
+        """
         try:
             batch = Batch.handed_over(self._client, reference)
-            while not batch.is_finished(self._client):
-                pass
+            if not self._earlier.finishes_soon(batch):
+                if self._earlier.is_given_up(batch):
+                    yield from (failed(key, GIVEN_UP) for key in keys)
+                else:
+                    self._earlier.add(batch, keys)
+                return
             results = batch.results(self._client)
         except BatchUnknown:
             yield from (failed(key, UNKNOWN) for key in keys)
@@ -150,16 +179,20 @@ class MembersWriter:
     def settled(self, since: datetime) -> bool:
         """Whether no batch that was handed over until the settle time after this moment is still at work.
 
-        Asks at most every few seconds, because it is asked for every record in doubt.
+        Nor any that `deliver` holds records back for, whenever it was handed over: so what it holds back is always what
+        the batch carries, and never a newer version. Asks at most every few seconds, because it is asked for every
+        record in doubt.
         """
+        if self._earlier.are_at_work():
+            return False
         until, now, asked = since + self._settings.settle, datetime.now(UTC), self._asked_at
         if asked is None or asked < until or (self._is_at_work(until) and now - asked > ASK_AGAIN):
             self._at_work, self._asked_at = unfinished(self._client), now
         return not self._is_at_work(until)
 
     def _is_at_work(self, until: datetime) -> bool:
-        until += self._client.drift
-        return any(until - FORGOTTEN_BATCH < submitted <= until for submitted in self._at_work)
+        given_up, until = given_up_before(self._client), until + self._client.drift
+        return any(given_up < submitted <= until for submitted in self._at_work)
 
     def _find_audience(self) -> None:
         """Before anything is sent: a wrong audience, a revoked key or a wrong account stops here. Raises Stopped."""

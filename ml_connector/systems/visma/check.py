@@ -19,7 +19,8 @@ def check(reader: Reader, company_id: str | None, clock: Callable[[], datetime])
     try:
         total, headers = _first_customer(reader)
     except Stopped as stopped:
-        yield _not_ok(_SUBJECTS.get(stopped.decision.kind, stopped.decision.kind), stopped)
+        subject = _SUBJECTS.get(stopped.decision.kind, stopped.decision.kind)
+        yield Finding(subject, False, stopped.what, stopped.meaning, stopped.action, refused=True)
         return
     yield Finding("credentials", True, "A token was given, and the API accepts it.")
     yield Finding("company id", True, f"{company_id} is sent with every call." if company_id else "None is set.")

@@ -16,6 +16,7 @@ from ml_connector.engine.records import Change, Desired, Mapped, Operation, Reco
 from ml_connector.systems.hubspot.document_flows import document_flows
 from ml_connector.systems.hubspot.invoices import CREDIT_NOTES, INVOICES
 from ml_connector.systems.hubspot.settings import Settings
+from ml_connector.systems.hubspot.transactions import TRANSACTIONS
 from ml_connector_tests.systems.hubspot.support import CHANGE_TIME, COMPANY, SENT_AT, Sync, Visma
 
 CENT = Decimal("0.01")
@@ -88,6 +89,45 @@ def invoice(
     return row | members
 
 
+def posting(account: str, amount: str, **members: Any) -> dict[str, Any]:
+    """A line of a batch: a debit, or with an amount below zero a credit."""
+    value = Decimal(amount)
+    row = {
+        "accountNumber": account,
+        "debitAmount": float(max(value, Decimal())),
+        "creditAmount": float(max(-value, Decimal())),
+        "referenceNumber": "100045",
+        "transactionType": "INV",
+        "transactionDescription": "Faktura 100045",
+        "customerSupplier": "10001",
+    }
+    return row | members
+
+
+def batch(number: str = "000123", *lines: Mapping[str, Any], **members: Any) -> dict[str, Any]:
+    """A posted batch of an invoice, or of these lines; its totals are what the lines add up to."""
+    lines = lines or (posting("1500", "1250"), posting("3000", "-1000"), posting("2700", "-250"))
+    debit, credit = (sum(Decimal(str(one[side])) for one in lines) for side in ("debitAmount", "creditAmount"))
+    row = {
+        "module": "ModuleAR",
+        "batchNumber": number,
+        "status": "Posted",
+        "transactionDate": "2026-10-01T00:00:00",
+        "financialPeriod": "202610",
+        "currencyId": "NOK",
+        "description": "Faktura 100045",
+        "debitTotal": float(debit),
+        "creditTotal": float(credit),
+        "journalTransactionLines": [{"lineNumber": at, **one} for at, one in enumerate(lines, 1)],
+        "lastModifiedDateTime": CHANGE_TIME,
+    }
+    return row | members
+
+
+def batch_key(row: Mapping[str, Any]) -> str:
+    return f"{row['module'].removeprefix('Module')}-{row['batchNumber']}"
+
+
 def credit_note(number: str = "100003", *lines: Mapping[str, Any], **members: Any) -> dict[str, Any]:
     """A credit note, whose amounts are positive."""
     return invoice(number, *lines, **{"documentType": "CreditNote", "documentDueDate": None, **members})
@@ -157,6 +197,9 @@ class Documents(Visma):
                 entity = CREDIT_NOTES if row["documentType"] == "CreditNote" else INVOICES
                 stored = {**row, "lastModifiedDateTime": self.clock().isoformat()}
                 self.rows.setdefault(entity, {})[key_of(row)] = stored
+            elif "batchNumber" in row:
+                stored = {**row, "lastModifiedDateTime": self.clock().isoformat()}
+                self.rows.setdefault(TRANSACTIONS, {})[batch_key(row)] = stored
             else:
                 super().put(row)
 
@@ -169,7 +212,7 @@ class DocumentSync(Sync):
 
     def read(self, *, whole: bool = False) -> None:
         super().read(whole=whole)
-        for name in (INVOICES, CREDIT_NOTES):
+        for name in (INVOICES, CREDIT_NOTES, TRANSACTIONS):
             poll(
                 self.visma,
                 Entity(name, name),

@@ -13,7 +13,14 @@ import pytest
 from ml_connector.engine.deliver import is_due
 from ml_connector.errors import StoppedProblem
 from ml_connector_tests.systems.hubspot.conftest import OpenSync
-from ml_connector_tests.systems.hubspot.invoice_support import DocumentSync, credit_note, invoice, line, payment
+from ml_connector_tests.systems.hubspot.invoice_support import (
+    DocumentSync,
+    batch,
+    credit_note,
+    invoice,
+    line,
+    payment,
+)
 from ml_connector_tests.systems.hubspot.support import TARGET, contact, counts, customer
 from ml_connector_tests.systems.hubspot.test_invoice_writer import linked, total_of
 
@@ -24,9 +31,9 @@ OpenDocuments = Callable[..., DocumentSync]
 def open_documents(open_sync: OpenSync, tmp_path: Path) -> OpenDocuments:
     """A sync of companies, contacts and invoices with these settings."""
 
-    def open_one(companies: Mapping[str, Any] | None = None, **invoices: Any) -> DocumentSync:
-        blocks = {"companies": dict(companies or {}), "contacts": {}, "invoices": invoices}
-        opened = open_sync(flows=blocks)
+    def open_one(companies: Mapping[str, Any] | None = None, version: str = "2026-03", **invoices: Any) -> DocumentSync:
+        blocks = {"companies": dict(companies or {}), "contacts": {}, "invoices": invoices, "transactions": {}}
+        opened = open_sync(flows=blocks, api_version=version)
         return DocumentSync(opened.ledger, opened.hubspot, opened.account)
 
     return open_one
@@ -172,3 +179,19 @@ def test_a_changed_line_is_one_update(sync: DocumentSync) -> None:
     before = {row["name"]: row["id"] for row in sync.hubspot.records("line_items")}
     assert counts(sync.sync(invoice("1", line(1), line(2, "3")))["invoices"]) == {"read": 1, "updated": 1}
     assert {row["name"]: row["id"] for row in sync.hubspot.records("line_items")} == before
+
+
+@pytest.mark.parametrize("version", ["v3", "2026-03", "2026-09"])
+def test_both_families_of_routes_serve(open_documents: OpenDocuments, version: str) -> None:
+    """Invoices with lines that change, deals, payments and transactions; the version is one setting."""
+    sync = open_documents(version=version, payments="records", deals={"only_open": True})
+    sync.sync(customer(), contact(), invoice("1", line(1), line(2)), batch())
+    (company,) = sync.hubspot.records("companies")
+    deal = sync.hubspot.make("deals", dealname="D", dealstage="contractsent")
+    sync.hubspot.control("associate", {"from": ["companies", company["id"]], "to": ["deals", deal]})
+    reports = sync.sync(invoice("1", line(1), paid=[payment("250")]), batch(description="Ny"))
+    assert counts(reports["invoices"]) == counts(reports["transactions"]) == {"read": 1, "updated": 1}
+    made = sync.hubspot.one("invoices", visma_document_number="1")
+    assert linked(sync.hubspot, made["id"], "deals") == [deal]
+    assert len(linked(sync.hubspot, made["id"], "line_items")) == 2
+    assert len(linked(sync.hubspot, made["id"], "commerce_payments")) == 1

@@ -185,6 +185,16 @@ def test_an_account_that_changes_its_mind_is_told_the_rest(target: Target) -> No
         assert len(upserts) == (2 if number == "2" else 1)
 
 
+def test_a_value_that_hubspot_does_not_take_in_its_own_property_costs_no_invoice(target: Target) -> None:
+    """An amount below zero, say: nobody documents whether it is taken; only that invoice goes without it."""
+    wanted = change(invoice("1"))
+    wanted.body["properties"]["hs_amount_billed"] = "less than nothing"
+    results = send(target, wanted, change(invoice("2")))
+    assert outcomes(results) == {"created": 2}
+    assert not target.hubspot.one("invoices", visma_document_number="1").get("hs_number")
+    assert target.hubspot.one("invoices", visma_document_number="2")["hs_number"] == "2"
+
+
 def test_what_a_process_that_died_had_made_is_cleared_of_what_has_no_value_any_more(target: Target) -> None:
     """The invoice is there, and the ledger does not know it: values that are gone by now do not stay."""
     send_one(target, invoice(customerRefNumber="PO-7"))
@@ -328,6 +338,18 @@ def test_the_deal_with_the_reference_is_linked(open_invoices: Any, unique: bool)
     assert len(searched) == (0 if unique else 1)
 
 
+def test_another_reference_leads_to_another_deal(open_invoices: Any) -> None:
+    """The first one is taken off; without any deal there is none."""
+    target = open_invoices(**BY_ORDER)
+    order_property(target, unique=True)
+    _, other = deal(target, order_number="PO-7"), deal(target, order_number="PO-8")
+    facts = send_one(target, invoice(), **BY_ORDER).facts
+    for reference, wanted in (("PO-8", [other]), ("PO-9", [])):
+        result = send_one(target, invoice(customerRefNumber=reference), linked=True, facts=facts, **BY_ORDER)
+        facts = result.facts
+        assert linked(target.hubspot, facts["id"], "deals") == wanted
+
+
 def test_several_deals_are_none_and_a_note(open_invoices: Any) -> None:
     """The invoice comes over; the note names the deals."""
     target = open_invoices(**BY_ORDER)
@@ -369,3 +391,45 @@ def test_a_deal_property_that_does_not_exist_stops(open_invoices: Any) -> None:
     with pytest.raises(StoppedProblem, match="the property order_number of deals does not exist"):
         send_one(target, invoice(), **BY_ORDER)
     assert target.hubspot.records("invoices") == []
+
+
+def test_a_deal_that_people_deleted_holds_nothing_up(open_invoices: Any) -> None:
+    """Neither one that was linked, nor one that goes between the search and the link."""
+    target = open_invoices(**BY_ORDER)
+    order_property(target, unique=True)
+    facts = send_one(target, invoice(), **BY_ORDER).facts
+    linked_deal = deal(target, order_number="PO-7")
+    facts = send_one(target, invoice(), linked=True, facts=facts, **BY_ORDER).facts
+    assert facts["deal"] == linked_deal
+    target.hubspot.delete("deals", linked_deal)
+    assert send_one(target, invoice(), linked=True, facts=facts, **BY_ORDER).outcome is Outcome.UPDATED
+
+
+def test_a_rule_that_is_switched_off_leaves_the_links_that_it_made(open_invoices: Any) -> None:
+    """People may rely on them."""
+    target = open_invoices(**BY_ORDER)
+    order_property(target, unique=True)
+    found = deal(target, order_number="PO-7")
+    facts = send_one(target, invoice(), **BY_ORDER).facts
+    without = Target(target.hubspot, open_invoices().account)
+    result = send_one(without, invoice(), linked=True, facts=facts)
+    assert result.facts["deal"] == found
+    assert linked(target.hubspot, facts["id"], "deals") == [found]
+
+
+def test_a_contact_that_people_deleted_holds_nothing_up(target: Target) -> None:
+    """An invoice can do without; the note says so."""
+    company, gone = target.hubspot.make("companies", name="X"), target.hubspot.make("contacts", email="k@x.no")
+    target.hubspot.delete("contacts", gone)
+    result = send_one(target, invoice(), company=company, contact=gone)
+    assert (result.outcome, result.facts.get("contact")) == (Outcome.CREATED, None)
+    assert result.reason == f"No contact was linked: HubSpot does not know {gone} any more."
+
+
+def test_a_customer_who_loses_the_address_keeps_the_contact_on_the_invoices(target: Target) -> None:
+    """Nobody says that it belongs to somebody else."""
+    company, contact = target.hubspot.make("companies", name="X"), target.hubspot.make("contacts", email="k@x.no")
+    facts = send_one(target, invoice(), company=company, contact=contact).facts
+    again = send_one(target, invoice(), company=company, linked=True, facts=facts)
+    assert again.facts == facts
+    assert linked(target.hubspot, facts["id"], "contacts") == [contact]

@@ -10,6 +10,7 @@ import pytest
 
 from ml_connector.engine.records import Change, Outcome, Result
 from ml_connector.errors import StoppedProblem
+from ml_connector.systems.mailchimp import earlier
 from ml_connector.systems.mailchimp.batches import OperationId
 from ml_connector.systems.mailchimp.exchange import kind_of
 from ml_connector.systems.mailchimp.mapping import subscriber_hash
@@ -295,6 +296,61 @@ def test_a_batch_at_work_is_waited_for(batching: Target, mailchimp: Mailchimp) -
     changes = customers(5)
     reference = hand_over(batching, changes)
     assert {result.outcome for result in resume(batching, reference, changes).values()} == {Outcome.CREATED}
+
+
+def test_a_batch_that_is_still_at_work_holds_nobody_else_up(
+    batching: Target, mailchimp: Mailchimp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """failures.md 17: what it carries is not sent again meanwhile, keeps the reference, and everything else goes on."""
+    monkeypatch.setattr(earlier, "PATIENCE", 0.0)
+    mailchimp.configure(batch_seconds=600.0)
+    changes = customers(5)
+    reference = hand_over(batching, changes)
+    batching.remembered.clear()
+    writer, began = batching.account.writer("members"), time.monotonic()
+    assert list(writer.resume(reference, [one.key for one in changes])) == []
+    assert not writer.settled(datetime.now(UTC) - timedelta(hours=12))
+    batching.calls()
+    results = {one.key: one for one in writer.deliver(iter([*changes, *customers(2, first=50)]), batching)}
+    assert time.monotonic() - began < 10
+    assert {(results[one.key].outcome, results[one.key].kind, results[one.key].uncertain) for one in changes} == {
+        (Outcome.FAILED, "in doubt", True)
+    }
+    assert sorted(batching.remembered.pop(reference)) == [one.key for one in changes]
+    assert [results[key].outcome for key in ("20050", "20051")] == [Outcome.CREATED] * 2
+    assert [call.split()[0] for call in batching.calls() if "/members/" in call] == ["PUT", "PUT"]
+
+
+def test_what_an_earlier_batch_carried_is_free_once_it_is_finished(
+    batching: Target, mailchimp: Mailchimp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the same run, too; the doubt is over then, and perhaps there is a newer version."""
+    monkeypatch.setattr(earlier, "PATIENCE", 0.0)
+    mailchimp.configure(batch_seconds=3.0)
+    changes = customers(5)
+    reference = hand_over(batching, changes)
+    writer = batching.account.writer("members")
+    assert list(writer.resume(reference, [one.key for one in changes])) == []
+    mailchimp.finished(reference)
+    while not writer.settled(datetime.now(UTC) - timedelta(hours=12)):
+        pass
+    results = list(writer.deliver(iter(changes), batching))
+    assert {one.outcome for one in results} == {Outcome.CREATED}
+
+
+def test_a_batch_that_is_not_finished_within_a_day_is_given_up(
+    batching: Target, mailchimp: Mailchimp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it carried is sent again, and newer versions wait for it no longer, whenever they came."""
+    monkeypatch.setattr(earlier, "PATIENCE", 0.0)
+    mailchimp.configure(batch_seconds=200_000.0, clock_offset_seconds=-90_000.0)
+    reference = mailchimp.submit({"method": "GET", "path": f"/lists/{AUDIENCE}"})["id"]
+    mailchimp.configure(clock_offset_seconds=0.0)
+    changes = customers(2)
+    results = resume(batching, reference, changes)
+    assert {(one.outcome, one.kind, one.uncertain) for one in results.values()} == {(Outcome.FAILED, "in doubt", False)}
+    assert "within a day" in str(results["20000"].reason)
+    assert batching.account.writer("members").settled(datetime.now(UTC) - timedelta(hours=3))
 
 
 def test_a_write_is_settled_once_no_batch_is_at_work(batching: Target, mailchimp: Mailchimp) -> None:

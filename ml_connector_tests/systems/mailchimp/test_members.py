@@ -13,17 +13,18 @@ from typing import Any
 import orjson
 import pytest
 
-from ml_connector.engine.deliver import FlowReport, deliver
+from ml_connector.engine.deliver import FlowReport, deliver, is_due
 from ml_connector.engine.poll import poll
 from ml_connector.engine.ports import Entity, Page
 from ml_connector.engine.records import SourceRow
 from ml_connector.engine.windows import Windows
 from ml_connector.store.checks import resubscribed
 from ml_connector.store.database import Database
-from ml_connector.store.deliveries import State
+from ml_connector.store.deliveries import Deliveries, State
 from ml_connector.store.landing import Landings
 from ml_connector.store.ledger import Ledger
 from ml_connector.store.vault import Vault, new_key, parse_key
+from ml_connector.systems.mailchimp import earlier
 from ml_connector.systems.mailchimp.flows import MembersFlow
 from ml_connector_tests.simulators.mailchimp_support import Mailchimp
 from ml_connector_tests.systems.mailchimp.conftest import OpenTarget
@@ -79,9 +80,17 @@ class Nordic:
             clock=self.clock,
         )
 
-    def state(self, key: str) -> State:
+    @property
+    def book(self) -> Deliveries:
         flow = MembersFlow(settings())
-        return self.ledger.deliveries(TARGET, flow.name, flow.entity, flow.secondary).states([key])[key]
+        return self.ledger.deliveries(TARGET, flow.name, flow.entity, flow.secondary)
+
+    def state(self, key: str) -> State:
+        return self.book.states([key])[key]
+
+    def references(self) -> set[str | None]:
+        """The batches whose results are not recorded."""
+        return {one.reference for one in self.book.intents() if one.reference is not None}
 
 
 @pytest.fixture
@@ -235,6 +244,66 @@ def test_who_left_one_audience_is_not_subscribed_on_another(
     assert mailchimp.known(email(1))["status"] == "unsubscribed"
     assert mailchimp.known(email(2))["status"] == "subscribed"
     assert breaches(nordic) == []
+
+
+def test_a_batch_that_does_not_finish_holds_up_nobody_else(
+    nordic: Nordic, mailchimp: Mailchimp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """failures.md 17: its records are in doubt and due again, a look is no attempt, and the results come at last."""
+    monkeypatch.setattr(earlier, "PATIENCE", 0.0)
+    mailchimp.configure(batch_seconds=8.0)
+    nordic.now = datetime.now(UTC)
+    for number in range(1, 11):
+        nordic.put(customer(str(number), email(number)))
+    nordic.target.faults({"fault": "server_error", "path": "/batches/"})
+    assert nordic.sync().stopped is not None
+    (reference,) = nordic.references()
+    nordic.target.faults()
+
+    nordic.put(customer("11", email(11)))
+    nordic.target.calls()
+    assert counts(nordic.sync()) == {"read": 11, "created": 1, "failed": 10}
+    for number in range(12, 15):
+        nordic.put(customer(str(number), email(number)))
+        report = nordic.sync()
+        assert report.stopped is None
+        assert report.total.created == 1
+    assert len([call for call in nordic.target.calls() if call.startswith("PUT /members/")]) == 4
+    state = nordic.state("2")
+    assert (state.outcome, state.kind, state.attempts) == ("failed", "in doubt", 1)
+    assert state.due_at is not None
+    assert state.due_at > nordic.now
+    assert nordic.references() == {reference}
+    assert not is_due(MembersFlow(settings()), nordic.ledger, TARGET, nordic.now)
+
+    mailchimp.finished(reference)
+    nordic.now += timedelta(minutes=10)
+    assert is_due(MembersFlow(settings()), nordic.ledger, TARGET, nordic.now)
+    assert counts(nordic.sync()) == {"read": 10, "created": 10}
+    assert all(len(mailchimp.known(email(number))["history"]) == 1 for number in range(1, 15))
+    assert nordic.references() == set()
+
+
+def test_a_newer_version_follows_the_batch_that_carries_the_older_one(
+    nordic: Nordic, mailchimp: Mailchimp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """failures.md 35: it waits while the batch is at work, and is not forgotten when the batch's results are read."""
+    monkeypatch.setattr(earlier, "PATIENCE", 0.0)
+    mailchimp.configure(batch_seconds=6.0)
+    nordic.now = datetime.now(UTC)
+    for number in range(1, 11):
+        nordic.put(customer(str(number), email(number)))
+    nordic.target.faults({"fault": "server_error", "path": "/batches/"})
+    assert nordic.sync().stopped is not None
+    (reference,) = nordic.references()
+    nordic.target.faults()
+    nordic.put(customer("1", email(1), name="Newer AS"))
+    assert counts(nordic.sync()) == {"read": 10, "failed": 10}
+    mailchimp.finished(reference)
+    assert mailchimp.known(email(1))["merge_fields"]["COMPANY"] == "Nordfisk AS"
+    nordic.now += timedelta(minutes=10)
+    assert counts(nordic.sync()) == {"read": 10, "created": 9, "updated": 1}
+    assert mailchimp.known(email(1))["merge_fields"]["COMPANY"] == "Newer AS"
 
 
 def test_another_audience_is_delivered_anew(nordic: Nordic, mailchimp: Mailchimp, open_target: OpenTarget) -> None:

@@ -1,0 +1,198 @@
+"""Delivers transactions to the custom object, or to the properties of their invoices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import chain, islice
+from typing import Any
+
+from ml_connector.engine.ports import Delivery
+from ml_connector.engine.records import Change, Outcome, Result
+from ml_connector.http import Stopped, concurrently, to_json
+from ml_connector.systems.hubspot.batches import Input, Reply, Write, batched
+from ml_connector.systems.hubspot.check import account
+from ml_connector.systems.hubspot.client import BATCH, HubSpotClient
+from ml_connector.systems.hubspot.errors import NOT_FOUND
+from ml_connector.systems.hubspot.group import Halted, sentence
+from ml_connector.systems.hubspot.merging import for_new
+from ml_connector.systems.hubspot.pairs import associate
+from ml_connector.systems.hubspot.properties import COMPANIES, INVOICES
+from ml_connector.systems.hubspot.transaction_settings import TransactionsSettings
+from ml_connector.systems.hubspot.transaction_store import Store, require_store
+from ml_connector.systems.hubspot.transactions import COMPANY, INVOICE
+
+NO_PLACE = "no custom object, and no invoice"
+
+
+class TransactionsWriter:
+    """A `Writer` of transactions."""
+
+    def __init__(self, client: HubSpotClient, settings: TransactionsSettings) -> None:
+        self._client = client
+        self._settings = settings
+        self._store: Store | None = None
+
+    @property
+    def calls(self) -> int:
+        return self._client.calls
+
+    def deliver(self, changes: Iterable[Change], delivery: Delivery) -> Iterator[Result]:
+        """Results of a group come together, when all of it is known."""
+        source = iter(changes)
+        first = list(islice(source, 1))
+        if not first:
+            return
+        store = self._ready()
+        # On invoices, one group after the other: two batches may concern the same one.
+        connections = self._client.settings.connections if store.is_object else 1
+
+        def work(group: Sequence[Change]) -> list[Result]:
+            return _Group(self._client, self._settings, store, [_Draft(change) for change in group]).run()
+
+        try:
+            for results in concurrently(work, batched(chain(first, source), BATCH), connections):
+                yield from results
+        except Halted as halted:
+            yield from halted.results
+            raise halted.problem from None
+
+    def resume(self, reference: str, keys: Sequence[str]) -> Iterator[Result]:
+        """Nothing is ever handed over under a reference."""
+        return iter(())
+
+    def settled(self, since: datetime) -> bool:
+        return True
+
+    def _ready(self) -> Store:
+        """Before anything is sent: the right account, and where transactions go. Raises Stopped."""
+        if self._store is None:
+            if self._client.settings.portal is not None:
+                account(self._client)
+            self._store = require_store(self._client, self._settings)
+        return self._store
+
+
+@dataclass(slots=True)
+class _Draft:
+    """One change on its way; `wrong` is why it is not done."""
+
+    change: Change
+    reply: Reply = field(default_factory=Reply)
+    wrong: Reply | None = None
+    where: str = ""
+    uncertain: bool = False
+
+    @property
+    def is_linked(self) -> bool:
+        return self.change.target_id == self.change.claim
+
+    def ids(self, begin: str) -> list[str]:
+        """The ids of companies or invoices that came into the body."""
+        return [str(value) for name, value in self.change.body.items() if name.startswith(begin)]
+
+    def note(self, reply: Reply, where: str) -> None:
+        if reply.decision is not None and self.wrong is None:
+            self.wrong, self.where = reply, where
+        self.uncertain |= reply.uncertain
+
+
+@dataclass(slots=True)
+class _Group:
+    client: HubSpotClient
+    settings: TransactionsSettings
+    store: Store
+    drafts: list[_Draft]
+
+    def run(self) -> list[Result]:
+        """One result per change. Raises Halted."""
+        try:
+            if self.store.type_id is not None:
+                self._to_object(self.store.type_id)
+            else:
+                self._to_invoices()
+        except Stopped as problem:
+            raise Halted([self._result(draft) for draft in self.drafts if draft.wrong], problem) from None
+        return [self._result(draft) for draft in self.drafts]
+
+    def _to_object(self, type_id: str) -> None:
+        for operation, create in (("upsert", True), ("update", False)):
+            drafts = {str(place): one for place, one in enumerate(self.drafts) if one.change.create is create}
+            inputs = [Input(trace, one.change.claim, self._sent(one), self._key) for trace, one in drafts.items()]
+            replies = Write(self.client, self.client.routes.batch(type_id, operation)).send(inputs)
+            for trace, reply in replies.items():
+                drafts[trace].reply = reply
+                drafts[trace].note(reply, "")
+        for kind, begin, where in ((COMPANIES, COMPANY, "its company: "), (INVOICES, INVOICE, "its invoice: ")):
+            pairs = {
+                (str(draft.reply.id), other): draft
+                for draft in self.drafts
+                if draft.wrong is None
+                for other in draft.ids(begin)
+            }
+            for pair, reply in associate(self.client, type_id, kind, list(pairs)).items():
+                pairs[pair].note(reply, where)
+
+    def _to_invoices(self) -> None:
+        """An id may stand once in a call, so what concerns the same invoice goes one after the other."""
+        wanted = [(one, id_) for draft in self.drafts for one, id_ in ((draft, id_) for id_ in draft.ids(INVOICE))]
+        while wanted:
+            turn: dict[str, _Draft] = {}
+            later = []
+            for draft, id_ in wanted:
+                if id_ in turn:
+                    later.append((draft, id_))
+                else:
+                    turn[id_] = draft
+            inputs = [Input(id_, id_, one.change.body["invoice"]) for id_, one in turn.items()]
+            replies = Write(self.client, self.client.routes.batch(INVOICES, "update")).send(inputs)
+            for id_, reply in replies.items():
+                turn[id_].reply = reply
+                turn[id_].note(reply, "its invoice: ")
+            wanted = later
+
+    @property
+    def _key(self) -> str:
+        return self.settings.transaction_key
+
+    def _sent(self, draft: _Draft) -> dict[str, str]:
+        properties: Mapping[str, str] = draft.change.body["properties"]
+        whole = dict(properties) if draft.is_linked else for_new(properties)
+        return whole | {self._key: draft.change.claim}
+
+    def _result(self, draft: _Draft) -> Result:
+        change, wrong = draft.change, draft.wrong
+        if not self.store.is_object and not draft.ids(INVOICE):
+            reason = f"It posted no invoice that is at HubSpot. {self.store.why}"
+            return Result(change.key, Outcome.SKIPPED, kind=NO_PLACE, reason=reason)
+        sent = {"properties": self._sent(draft)} if self.store.is_object else {"invoice": change.body["invoice"]}
+        payload = to_json({**change.body, **sent})
+        if wrong is None or wrong.decision is None:
+            is_new = draft.reply.new or (not self.store.is_object and not draft.is_linked)
+            facts: dict[str, Any] = {"id": draft.reply.id} if self.store.is_object else {"invoice": draft.reply.id}
+            return Result(
+                change.key,
+                Outcome.CREATED if is_new else Outcome.UPDATED,
+                target_id=change.claim,
+                facts=facts,
+                status=draft.reply.status,
+                correlation_id=draft.reply.correlation_id,
+                payload=payload,
+                uncertain=draft.uncertain,
+            )
+        if wrong.decision.kind == NOT_FOUND and not change.create and not draft.where:
+            reason = "HubSpot has no transaction with our key."
+            return Result(change.key, Outcome.SKIPPED, kind=change.rule, reason=reason, status=wrong.status)
+        lost = bool(draft.where) and wrong.decision.kind == NOT_FOUND
+        return Result(
+            change.key,
+            Outcome.REJECTED if wrong.is_refused and not lost else Outcome.FAILED,
+            kind=wrong.decision.kind,
+            reason=sentence(f"{draft.where}{wrong.decision.reason}"),
+            vendor_code=wrong.decision.vendor_code,
+            status=wrong.status,
+            correlation_id=wrong.correlation_id,
+            payload=payload,
+            uncertain=draft.uncertain,
+        )

@@ -1,0 +1,159 @@
+"""Any history of invoices, faults, people's work and partial runs ends where Visma says, with nothing twice."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as examples
+from hypothesis import strategies as st
+
+from ml_connector.engine.deliver import is_due
+from ml_connector.store.database import Database
+from ml_connector.store.landing import Landings
+from ml_connector.store.ledger import Ledger
+from ml_connector.store.vault import Vault, new_key, parse_key
+from ml_connector.systems.hubspot.account import connect
+from ml_connector.systems.hubspot.invoices import INVOICES
+from ml_connector_tests.systems.hubspot.invoice_support import (
+    DocumentSync,
+    amount_of,
+    invoice,
+    invoice_settings,
+    key_of,
+    line,
+    payment,
+)
+from ml_connector_tests.systems.hubspot.support import QUICK, TARGET, HubSpot, customer, serve_hubspot
+
+EXAMPLES = int(os.environ.get("ML_CONNECTOR_TEST_HISTORIES", "60")) // 8
+CUSTOMERS, NUMBERS = ("10001", "10002"), ("1", "2")
+FLOWS = ("companies", "contacts", "contact_companies", "invoices")
+
+drawn_line = st.tuples(st.sampled_from(("1", "2", "-1")), st.sampled_from(("10", "33.33")))
+change = st.tuples(
+    st.just("invoice"),
+    st.sampled_from(NUMBERS),
+    st.sampled_from(CUSTOMERS),
+    st.lists(drawn_line, min_size=1, max_size=3),
+    st.sampled_from((None, "1.11")),
+    st.sampled_from(("PO-1", None)),
+)
+step = st.one_of(
+    change,
+    change,
+    st.tuples(st.just("customer"), st.sampled_from(CUSTOMERS), st.sampled_from(("a@x.no", "b@x.no", None))),
+    st.tuples(st.just("sync"), st.just(FLOWS)),
+    st.tuples(st.just("sync"), st.sampled_from((("invoices",), ("companies",), FLOWS[:3]))),
+    st.tuples(
+        st.just("fault"),
+        st.sampled_from(("server_error", "lost_answer", "expired_token", "torn_json", "reset")),
+        st.sampled_from(("invoices/batch", "line_items/batch", "associate", "batch/read", "companies/batch")),
+        st.integers(1, 4),
+    ),
+    st.tuples(st.just("delete"), st.sampled_from(("line_items", "companies"))),
+    st.tuples(st.just("replay"), st.sampled_from(NUMBERS)),
+    st.tuples(st.just("wait"), st.sampled_from((1, 30, 600))),
+)
+
+
+def play(sync: DocumentSync, step: tuple[Any, ...]) -> None:
+    sync.visma.now += timedelta(seconds=1)
+    match step:
+        case ("invoice", number, of, lines, paid, reference):
+            rows = [line(at, quantity, price) for at, (quantity, price) in enumerate(lines, 1)]
+            paid_by = [payment(paid)] if paid else []
+            sync.visma.put(invoice(number, *rows, customer=of, paid=paid_by, customerRefNumber=reference))
+        case ("customer", number, email):
+            sync.visma.put(customer(number, email))
+        case ("sync", names):
+            sync.read()
+            sync.deliver(*sorted(names, key=FLOWS.index))
+            sync.hubspot.faults()
+        case ("fault", name, path, times):
+            sync.hubspot.faults({"fault": name, "path": path, "times": times})
+        case ("delete", kind):
+            for row in sync.hubspot.records(kind)[:1]:
+                sync.hubspot.delete(kind, row["id"])
+        case ("replay", number):
+            sync.deliver("invoices", only=[f"Invoice-{number}"])
+        case ("wait", minutes):
+            sync.visma.now += timedelta(minutes=minutes)
+
+
+def settle(sync: DocumentSync) -> None:
+    """No more faults: everything is due and delivered, and everything is sent once more, companies first."""
+    sync.hubspot.faults()
+    sync.visma.put(*(customer(number, "a@x.no") for number in CUSTOMERS))
+    sync.read(whole=True)
+    for _ in range(12):
+        sync.visma.now += timedelta(days=1, minutes=10)
+        sync.deliver()
+    for names in (FLOWS[:3], FLOWS[3:]):
+        sync.deliver(*names, only=[*CUSTOMERS, *sync.visma.rows.get(INVOICES, {})])
+    sync.deliver()
+    assert not any(is_due(flow, sync.ledger, TARGET, sync.visma.clock()) for flow in sync.flows.values())
+
+
+def verify(sync: DocumentSync) -> None:
+    """Each invoice once, with the values and lines of today, and the company of its customer."""
+    made = sync.hubspot.control("records/invoices?count=1000")["records"]
+    items = {
+        str(one["id"]): one["properties"] for one in sync.hubspot.control("records/line_items?count=9999")["records"]
+    }
+    by_key = {one["properties"]["visma_invoice_key"]: one for one in made}
+    assert len(by_key) == len(made), "an invoice was made twice"
+    rows = sync.visma.rows.get(INVOICES, {}).values()
+    assert by_key.keys() == {f"nordic:{key_of(row)}" for row in rows}
+    for row in rows:
+        one = by_key[f"nordic:{key_of(row)}"]
+        assert Decimal(one["properties"]["visma_balance"]) == Decimal(str(row["balanceInCurrency"]))
+        assert (one["properties"].get("visma_customer_reference") or None) == row["customerRefNumber"]
+        lines = [items[str(item)] for item in one["associations"]["line_items"]]
+        shapes = [{"discount": "", "hs_discount_percentage": "", **item} for item in lines]
+        assert sum(map(amount_of, shapes)) == Decimal(str(row["amountInCurrency"]))
+        number = row["customer"]["number"]
+        company = sync.hubspot.one("companies", visma_customer_number=number)["id"]
+        assert company in list(map(str, one["associations"]["companies"]))
+
+
+@contextmanager
+def fresh(hubspot: HubSpot, line_key: str | None) -> Iterator[DocumentSync]:
+    hubspot.start_over()
+    chosen = invoice_settings(hubspot.url, line_key=line_key, credit_notes=False)
+    with tempfile.TemporaryDirectory() as folder, connect(chosen, hubspot.credentials, QUICK) as account:
+        for one in account.setup():
+            one.apply()
+        database = Database.open(f"sqlite:///{folder}/ledger.db")
+        vault = Vault.open(database, parse_key(new_key()))
+        landings = Landings(Path(folder) / "landings", vault.landing_key)
+        yield DocumentSync(Ledger(database, vault, landings, "nordic"), hubspot, account)
+        database.close()
+
+
+@pytest.mark.parametrize("line_key", ["visma_line_key", None], ids=["keyed", "by content"])
+def test_any_history_of_invoices_ends_where_visma_says(line_key: str | None) -> None:
+    """failures.md 20: whatever got lost on the way, each invoice is there once, with its lines once, to the cent."""
+    with serve_hubspot(search_lag_seconds=0.0) as hubspot:
+
+        @examples(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+        @given(st.lists(step, min_size=1, max_size=12))
+        def histories(steps: list[tuple[Any, ...]]) -> None:
+            with fresh(hubspot, line_key) as sync:
+                lines = [("1", "10"), ("2", "33.33"), ("-1", "10")]
+                begin = [("invoice", number, "10001", lines, None, "PO-1") for number in NUMBERS]
+                for one in (("customer", "10001", "a@x.no"), *begin, ("sync", FLOWS), *steps):
+                    play(sync, one)
+                settle(sync)
+                verify(sync)
+                assert sync.ledger.audit(TARGET).verify().ok
+
+        histories()
