@@ -185,6 +185,16 @@ def _settle_soon(home: Home) -> None:
     home.config_path.write_text(yaml.safe_dump(configuration, sort_keys=False))
 
 
+def switch_on(site: Site, **invoices: Any) -> None:
+    """Invoices and transactions of this site go to HubSpot from now on."""
+    configuration = yaml.safe_load(site.home.config_path.read_text())
+    flows = configuration["companies"][COMPANY]["targets"]["hubspot"]["flows"]
+    flows |= {"invoices": invoices, "transactions": {}}
+    site.home.config_path.write_text(yaml.safe_dump(configuration, sort_keys=False))
+    with site.home.open() as opened:
+        set_up(opened)
+
+
 @contextmanager
 def open_site(
     folder: Path, customers: int = 240, latency: float = 0.0, targets: tuple[str, ...] = ("mailchimp",)

@@ -10,25 +10,13 @@ from typing import Any
 
 import httpx
 import pytest
-import yaml
 from sqlalchemy import select
 
-from ml_connector.cli.demo_home import set_up
 from ml_connector.engine.checkpoints import INVOICE_CHECKPOINTS
 from ml_connector.store.tables import record_state
-from ml_connector_tests.faults.site import COMPANY, KILLED, Site, open_site
+from ml_connector_tests.faults.site import COMPANY, KILLED, Site, open_site, switch_on
 
 INVOICES: dict[str, Any] = {"payments": "records"}
-
-
-def switch_on(site: Site, **invoices: Any) -> None:
-    """Invoices and transactions of this site go to HubSpot from now on."""
-    configuration = yaml.safe_load(site.home.config_path.read_text())
-    flows = configuration["companies"][COMPANY]["targets"]["hubspot"]["flows"]
-    flows |= {"invoices": invoices, "transactions": {}}
-    site.home.config_path.write_text(yaml.safe_dump(configuration, sort_keys=False))
-    with site.home.open() as opened:
-        set_up(opened)
 
 
 @pytest.fixture

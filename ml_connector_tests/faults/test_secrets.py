@@ -25,7 +25,7 @@ from sqlalchemy import text
 
 from ml_connector.defs.names import deliver_job, range_tags
 from ml_connector.store.vault import parse_key
-from ml_connector_tests.faults.site import COMPANY, STOPPED, Site, open_site
+from ml_connector_tests.faults.site import COMPANY, STOPPED, Site, open_site, switch_on
 
 CLIENT_SECRET = "kQ7-client-secret-zW3vTn8p"
 REFUSED_SECRET = "kQ7-other-secret-Jd6sMf1c"
@@ -233,6 +233,8 @@ def aftermath(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
     with open_site(tmp_path_factory.mktemp("site"), side.customers, targets=(side.name,)) as site:
         watched = Watched(site, side, tmp_path_factory.mktemp("outside"))
         keys = [site.home.key_file.read_text().strip()]
+        if side is HUBSPOT:
+            switch_on(site, payments="records")
         with_own_credentials(watched)
         addresses, names = people_of(watched)
         assert watched.run("check", COMPANY) == 0
