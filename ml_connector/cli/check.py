@@ -106,9 +106,13 @@ def _check(home: OpenHome, account: Source | Target) -> Checked:
     if isinstance(account, Source):
         findings.extend(_windows(home, account))
     try:
-        opening = connect_source(home, account) if isinstance(account, Source) else connect_target(home, account)
-        with opening as connection:
-            findings.extend(connection.check())
+        if isinstance(account, Source):
+            needed = [entity.name for entity in home.config.company(account.company).entities]
+            with connect_source(home, account) as source:
+                findings.extend(source.check(needed))
+        else:
+            with connect_target(home, account) as target:
+                findings.extend(target.check())
     except Problem as problem:
         return Checked(account.id, account.system.name, findings, problem)
     return Checked(account.id, account.system.name, findings, None)

@@ -3,15 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from ml_connector.engine.claims import natural
-from ml_connector.engine.records import Desired, Mapped, Need, Outcome
+from ml_connector.engine.records import LONGEST_NAME, Desired, Mapped, Need, Outcome, Reject, Skip, is_name
 from ml_connector.store.links import Link, Links, Told
 
 DEPENDENCY: Final = "dependency"
 WITHHELD: Final = "what it needs is not selected"
+_UNUSABLE: Final = f"cannot be used: it is longer than {LONGEST_NAME} characters, or has some that cannot be printed"
+
+
+def storable_wish(mapped: Mapped) -> Mapped:
+    """The wish, without names that the ledger cannot hold; a rejection where it cannot do without one of them."""
+    match mapped:
+        case Desired():
+            return _storable_desired(mapped)
+        case Skip(claim=str() as claim) if not is_name(claim):
+            return replace(mapped, claim=None)
+        case _:
+            return mapped
+
+
+def _storable_desired(wish: Desired) -> Mapped:
+    if not is_name(wish.claim):
+        return Reject(f"The name that it would have at the target {_UNUSABLE}.")
+    unusable = [name for name, need in wish.needs.items() if not _is_nameable(need)]
+    required = {wish.needs[name].flow for name in unusable if not wish.needs[name].optional}
+    if required:
+        return Reject(f"The name of what it needs of {' and '.join(sorted(required))} {_UNUSABLE}.")
+    if unusable:
+        wish = wish._replace(needs={name: need for name, need in wish.needs.items() if name not in unusable})
+    if wish.aliases and not all(map(is_name, wish.aliases)):
+        wish = wish._replace(aliases=[name for name in wish.aliases if is_name(name)])
+    return wish
+
+
+def _is_nameable(need: Need) -> bool:
+    longest = LONGEST_NAME - 1 if need.record else LONGEST_NAME  # a record is noted with a space in front
+    return is_name(need.identity, longest) and (need.key is None or is_name(need.key))
 
 
 @dataclass(frozen=True, slots=True)

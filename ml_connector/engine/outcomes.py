@@ -21,8 +21,10 @@ from ml_connector.store.audit import Entry
 from ml_connector.store.deliveries import Deliveries, Intent, State, Version
 from ml_connector.store.ledger import Ledger
 from ml_connector.store.links import Links
+from ml_connector.store.texts import storable
 
 Window = Callable[[Planned], str]
+LONGEST_KIND = 64
 
 
 @dataclass(slots=True)
@@ -108,7 +110,7 @@ class Recorder:
                     "calls": 0 if rows else calls,
                     "seconds": 0.0 if rows else seconds,
                     "at": now,
-                    "stopped": None if stopped is None else stopped.what,
+                    "stopped": None if stopped is None else storable(stopped.what),
                 }
             )
         self.book.counted(rows)
@@ -125,9 +127,9 @@ class Recorder:
             "seq": self.up_to,
             "changed_at": plan.version.changed_at,
             "outcome": self._counted(plan, plan.outcome, window).value,
-            "rule": plan.rule,
-            "kind": plan.kind,
-            "reason": plan.reason,
+            "rule": storable(plan.rule),
+            "kind": storable(plan.kind, LONGEST_KIND),
+            "reason": storable(plan.reason),
             "vendor_code": None,
             "due_at": now + self.flow.settle if plan.waits else look_again(plan.lacking, plan.outcome, now),
             "attempts": before.attempts if before and plan.waits else 0,
@@ -140,6 +142,7 @@ class Recorder:
     def _answered_state(self, plan: Send, result: Result, window: str, now: datetime) -> dict[str, Any]:
         before, change = plan.state, plan.change
         outcome, kind, reason, due_at, attempts = self._verdict(before, result, now)
+        reason = storable(reason)
         if (
             plan.is_resumed
             and result.outcome is not Outcome.FAILED
@@ -165,10 +168,10 @@ class Recorder:
             "seq": (before.seq if before else 0) if plan.is_resumed else self.up_to,
             "changed_at": plan.version.changed_at,
             "outcome": outcome.value,
-            "rule": change.rule if explained else None,
-            "kind": kind,
+            "rule": storable(change.rule) if explained else None,
+            "kind": storable(kind, LONGEST_KIND),
             "reason": reason,
-            "vendor_code": result.vendor_code,
+            "vendor_code": storable(result.vendor_code),
             "due_at": due_at,
             "attempts": attempts,
             "first_seen": before.first_seen if before is not None and repeated else now,
@@ -309,7 +312,8 @@ def _is_news(plan: Settle) -> bool:
     if plan.outcome is Outcome.UNCHANGED:
         return False
     before = plan.state
-    return before is None or (before.outcome, before.rule, before.reason) != (plan.outcome, plan.rule, plan.reason)
+    now = (plan.outcome, storable(plan.rule), storable(plan.reason))
+    return before is None or (before.outcome, before.rule, before.reason) != now
 
 
 def _changed_claims(plans: Sequence[Planned]) -> dict[str, str | None]:

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from ml_connector.engine.claims import Claims, wish_of
-from ml_connector.engine.needs import DEPENDENCY, WITHHELD, Needs, Resolved
+from ml_connector.engine.needs import DEPENDENCY, WITHHELD, Needs, Resolved, storable_wish
 from ml_connector.engine.ports import Flow
 from ml_connector.engine.records import Change, Desired, Mapped, Need, Operation, Outcome, Record, Reject, Skip
 from ml_connector.store.deliveries import Deliveries, Intent, State, Version
@@ -120,7 +120,7 @@ class Planner:
 
     def decide(self, versions: Sequence[Version], records: Sequence[Record]) -> list[Send | Settle]:
         """The plans for records that are at hand."""
-        mapped = {record.key: self.flow.map(record) for record in records}
+        mapped = {record.key: storable_wish(self.flow.map(record)) for record in records}
         states = self.book.states(list(mapped))
         identities = {claim for wish in mapped.values() if (claim := wish_of(wish)[0]) is not None}
         identities |= {state.target_id for state in states.values() if state.target_id is not None}

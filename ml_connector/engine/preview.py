@@ -192,7 +192,8 @@ def _last_sent(ledger: Ledger, target: str, flow: Flow, key: str) -> Mapping[str
 
 def _differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Difference]:
     old, new = dict(_flat(before)), dict(_flat(after))
-    return [Difference(path, old.get(path), value) for path, value in new.items() if old.get(path) != value]
+    unsent = "" if old else None  # a target is not sent what is empty and was never there
+    return [Difference(path, old.get(path), value) for path, value in new.items() if old.get(path, unsent) != value]
 
 
 def _flat(body: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:

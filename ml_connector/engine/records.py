@@ -11,6 +11,12 @@ from typing import Any, Final, NamedTuple
 
 # What travels once per record is a NamedTuple: a frozen dataclass takes four times as long to make.
 NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
+LONGEST_NAME: Final = 255
+
+
+def is_name(text: str, longest: int = LONGEST_NAME) -> bool:
+    """Whether the ledger can hold this as a key, an identity or another name of an object."""
+    return 0 < len(text) <= longest and text.isprintable()
 
 
 class Outcome(StrEnum):

@@ -40,6 +40,8 @@ T = TypeVar("T")
 USER_AGENT = f"ml-connector/{__version__}"
 NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
 TORN = Decision(Action.RETRY, "malformed answer", "the answer is torn: its JSON cannot be read")
+LIMITS = frozenset({"quota", "limit"})
+"""Classes of what was turned away because there were too many calls."""
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -50,6 +52,7 @@ class _Tally:
     lock: threading.Lock = field(default_factory=threading.Lock)
     calls: int = 0
     outages: int = 0
+    turned_away: Decision | None = None  # why the last call was that was turned away
 
 
 class ApiClient:
@@ -248,7 +251,7 @@ class ApiClient:
         try:
             held.enter_context(self.pace.turn())
         except TooLong as wait:
-            raise self._quota(wait) from None
+            raise self._closed(wait) from None
         started = time.monotonic()
         try:
             response = self._http.send(call.request, stream=True)
@@ -285,6 +288,7 @@ class ApiClient:
             case Action.RETRY:
                 return call.failed(self.retries, decision, status, correlation_id)
             case Action.RETRY_AFTER:
+                self._tally.turned_away = decision
                 self.pace.brake(response.headers, started, decision.wait)
                 return call.turned_away(self.retries, decision, status, correlation_id)
             case Action.REFRESH_TOKEN | Action.STOP:
@@ -296,8 +300,17 @@ class ApiClient:
             case _:
                 return RecordFailed(decision, status, correlation_id)
 
-    def _quota(self, wait: TooLong) -> Stopped:
+    def _closed(self, wait: TooLong) -> Stopped:
+        """Calls are not welcome for longer than anybody waits here."""
         minutes = max(round(wait.seconds / 60), 1)
+        why = self._tally.turned_away if wait.turned_away else None
+        if why is not None and why.kind not in LIMITS:
+            return stop(
+                self.name,
+                why.kind,
+                f"{why.reason}, and asks to wait about {minutes} minutes",
+                why.advice or "Nothing has to be done: a run after that goes on from here.",
+            )
         return stop(
             self.name,
             "quota",

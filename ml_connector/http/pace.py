@@ -16,11 +16,15 @@ from email.utils import parsedate_to_datetime
 
 
 class TooLong(Exception):
-    """The wait is longer than our patience; `seconds` until calls are welcome again."""
+    """The wait is longer than our patience; `seconds` until calls are welcome again.
 
-    def __init__(self, seconds: float) -> None:
+    `turned_away`: because a call was turned away, and not because the window holds no more of them.
+    """
+
+    def __init__(self, seconds: float, *, turned_away: bool) -> None:
         super().__init__(f"calls are welcome again in {seconds:.0f} seconds")
         self.seconds = seconds
+        self.turned_away = turned_away
 
 
 class Pace:
@@ -55,9 +59,9 @@ class Pace:
         """One call's turn: waits for a connection and for the brake. Raises `TooLong`."""
         with self._slots:
             with self._changed:
-                while (seconds := self._hold(time.monotonic())) > 0:
+                while (seconds := self._hold(now := time.monotonic())) > 0:
                     if seconds > self.patience:
-                        raise TooLong(seconds)
+                        raise TooLong(seconds, turned_away=self._open_at - now >= seconds)
                     self._changed.wait(seconds)
                 if self._left is not None:
                     self._left -= 1

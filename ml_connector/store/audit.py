@@ -19,6 +19,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, select, update
 
 from ml_connector.store.database import Database
 from ml_connector.store.tables import audit
+from ml_connector.store.texts import storable
 from ml_connector.store.vault import SealProblem, Vault
 
 CHUNK = 1_000
@@ -259,9 +260,9 @@ def _covered(number: int, entry: Entry) -> tuple[Any, ...]:
         str(entry.outcome),
         entry.target_id,
         entry.status,
-        _storable(entry.vendor_code),
-        _storable(entry.message),
-        _storable(entry.correlation_id, CORRELATION_LENGTH),
+        storable(entry.vendor_code),
+        storable(entry.message),
+        storable(entry.correlation_id, CORRELATION_LENGTH),
         orjson.dumps(entry.facts, option=orjson.OPT_SORT_KEYS).decode() if entry.facts else "{}",
         None if entry.payload is None else sha256(entry.payload).digest(),
     )
@@ -270,13 +271,6 @@ def _covered(number: int, entry: Entry) -> tuple[Any, ...]:
 def _link(previous: bytes, covered: Sequence[Any]) -> bytes:
     """The hash of a row: SHA-256 over the previous one and a JSON list of the covered values (moments as ISO text)."""
     return sha256(previous + orjson.dumps(tuple(covered), default=bytes.hex)).digest()
-
-
-def _storable(words: str | None, length: int | None = None) -> str | None:
-    """What a vendor said, without the characters that a database refuses."""
-    if words is None or (words.isascii() and "\0" not in words):
-        return words if length is None or words is None else words[:length]
-    return words.encode("utf-8", "replace").decode().replace("\0", "\ufffd")[:length]
 
 
 def _recorded(row: Row[Any], payload: bytes | None) -> Recorded:

@@ -5,7 +5,7 @@ Adding a system is adding a folder; nothing else names them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cache
@@ -50,7 +50,9 @@ class SetupStep:
 class SourceAccount(Source, Protocol):
     """An open connection to a source, for one company."""
 
-    def check(self) -> Iterator[Finding]: ...
+    def check(self, entities: Collection[str]) -> Iterator[Finding]:
+        """What can be found out about it, among that whether these may be read."""
+        ...
 
 
 class TargetAccount(Protocol):

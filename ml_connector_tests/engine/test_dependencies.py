@@ -277,3 +277,43 @@ def test_what_needs_a_record_that_a_rule_keeps_back_is_kept_back_too(two: Two) -
     two.put("1", terminated=False)
     two.deliver("members", "badges")
     assert two.badges.members["badge-2"].body["chief"] == "subscribed"
+
+
+UNUSABLE = pytest.mark.parametrize("name", ["A\0B", "9" * 256, "a\u2028b"], ids=["nul", "long", "separator"])
+
+
+@UNUSABLE
+def test_a_need_whose_name_no_ledger_can_hold_rejects_its_record_only(two: Two, name: str) -> None:
+    """Characters that PostgreSQL refuses, or more than a column takes: the others go on."""
+    two.put("1", chief=name)
+    two.put("2")
+    reports = two.deliver("members", "badges")
+    assert counts(reports["badges"].total) == {"read": 2, "created": 1, "rejected": 1}
+    assert str(two.state("1").reason).startswith("The name of what it needs of members cannot be used")
+
+
+@UNUSABLE
+def test_a_name_that_no_ledger_can_hold_is_left_out_where_it_may_be(two: Two, name: str) -> None:
+    """An optional need is not there; a name by which others would find the object is not noted."""
+    two.put("1", guest=name, friend=name, name=name)
+    reports = two.deliver("members", "badges")
+    assert [counts(reports[flow].total) for flow in ("members", "badges")] == [{"read": 1, "created": 1}] * 2
+    assert two.rows(alias) == 0
+
+
+@pytest.mark.parametrize("name", ["a\0@x.no", f"{'9' * 300}@x.no"], ids=["nul", "long"])
+def test_an_identity_that_no_ledger_can_hold_rejects_its_record_only(two: Two, name: str) -> None:
+    two.put("1", email=name)
+    two.put("2")
+    reports = two.deliver("members")
+    assert counts(reports["members"].total) == {"read": 2, "created": 1, "rejected": 1}
+    assert counts(two.deliver("members")["members"].total) == {}
+
+
+def test_words_with_characters_that_a_database_refuses_are_recorded_without_them(two: Two) -> None:
+    """What a target says stands in the state of its record and in the audit."""
+    two.put("1")
+    two.sync.account.faults = ["reject"]
+    two.sync.account.words = "Not \0 good: \ud83d"
+    assert counts(two.deliver("members")["members"].total) == {"read": 1, "rejected": 1}
+    assert two.sync.state("1").reason == "Not \ufffd good: ?"

@@ -167,6 +167,7 @@ class Account:
     batch_size: int | None = None
     sent: list[Change] = field(default_factory=list)
     resubscribed: list[str] = field(default_factory=list)
+    words: str = "The target refuses it."
     calls: int = 0
 
     def catch_up(self) -> None:
@@ -202,7 +203,7 @@ class Account:
         self.sent.append(change)
         match self.faults.pop(0) if self.faults else "ok":
             case "reject":
-                return Result(change.key, Outcome.REJECTED, kind="refused", reason="The target refuses it.")
+                return Result(change.key, Outcome.REJECTED, kind="refused", reason=self.words)
             case "fail":
                 return Result(change.key, Outcome.FAILED, kind="outage", reason="The target could not.")
             case "lost":

@@ -303,7 +303,7 @@ def conclude(draft: Draft, reply: Reply) -> Result:
             facts=_facts(draft, str(reply.id)),
             status=reply.status,
             correlation_id=reply.correlation_id,
-            payload=to_json(draft.sent),
+            payload=_payload(draft),
             uncertain=reply.uncertain,
         )
     if reply.decision.kind == NOT_FOUND and not change.create:
@@ -313,7 +313,7 @@ def conclude(draft: Draft, reply: Reply) -> Result:
             kind=change.rule,
             reason="HubSpot has no record with our key.",
             status=reply.status,
-            payload=to_json(draft.sent),
+            payload=_payload(draft),
         )
     return Result(
         change.key,
@@ -323,9 +323,14 @@ def conclude(draft: Draft, reply: Reply) -> Result:
         vendor_code=reply.decision.vendor_code,
         status=reply.status,
         correlation_id=reply.correlation_id,
-        payload=to_json(draft.sent) if draft.sent else None,
+        payload=_payload(draft) if draft.sent else None,
         uncertain=reply.uncertain,
     )
+
+
+def _payload(draft: Draft) -> bytes:
+    """For the audit: laid out like the body, which a preview compares it with."""
+    return to_json({**draft.change.body, "properties": draft.sent})
 
 
 def sentence(reason: str) -> str:

@@ -53,8 +53,8 @@ class Routes:
         return f"/crm-object-schemas/{self.version}/schemas"
 
     def pipelines(self, kind: str) -> str:
-        """Pipelines with their stages; the reference names the numbered route alone (section 11)."""
-        return f"/crm/v3/pipelines/{kind}"
+        """Pipelines with their stages."""
+        return f"/crm/pipelines/{self.version}/{kind}" if self._dated else f"/crm/{self.version}/pipelines/{kind}"
 
     @property
     def account(self) -> str:

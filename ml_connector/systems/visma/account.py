@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -31,8 +31,8 @@ class VismaAccount:
         """Every row changed at or after `since`; None: every row. Raises `StoppedProblem`."""
         return self._reader.read(entity, since)
 
-    def check(self) -> Iterator[Finding]:
-        return check(self._reader, self._company_id, self._clock)
+    def check(self, entities: Collection[str]) -> Iterator[Finding]:
+        return check(self._reader, self._company_id, self._clock, entities)
 
 
 @contextmanager

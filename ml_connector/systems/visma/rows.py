@@ -20,10 +20,9 @@ import orjson
 from pydantic_core import SchemaValidator, ValidationError
 from pydantic_core.core_schema import any_schema, typed_dict_field, typed_dict_schema
 
-from ml_connector.engine.records import SourceRow
+from ml_connector.engine.records import SourceRow, is_name
 from ml_connector.systems.visma.times import parse_stamp
 
-LONGEST_KEY = 255
 _METADATA = b',"metadata":'
 
 
@@ -159,7 +158,7 @@ def _key(value: Any) -> str | None:
     if not isinstance(value, str):
         return None
     text = value.strip()
-    return text if 0 < len(text) <= LONGEST_KEY and text.isprintable() else None
+    return text if is_name(text) else None
 
 
 def _joined(head: dict[str, Any], names: tuple[str, ...]) -> str | None:

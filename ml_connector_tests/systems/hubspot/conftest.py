@@ -84,3 +84,13 @@ def open_sync(tmp_path: Path, open_target: OpenTarget) -> Iterator[OpenSync]:
 @pytest.fixture
 def sync(open_sync: OpenSync) -> Sync:
     return open_sync()
+
+
+@pytest.fixture
+def sync_on_both(database: Database, tmp_path: Path, open_target: OpenTarget) -> Sync:
+    """Every flow with its default settings, on SQLite and on PostgreSQL."""
+    vault = Vault.open(database, parse_key(new_key()))
+    ledger = Ledger(database, vault, Landings(tmp_path / "landings", vault.landing_key), "nordic")
+    every = {name: {} for name in ("companies", "contacts", "suppliers", "invoices", "transactions")}
+    target = open_target(flows=every)
+    return Sync(ledger, target.hubspot, target.account)

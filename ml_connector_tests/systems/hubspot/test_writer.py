@@ -152,6 +152,16 @@ def test_a_lock_and_a_migration_are_waited_out(target: Target, fault: dict[str, 
     assert least < time.monotonic() - began < 8
 
 
+def test_a_migration_that_takes_long_is_named(target: Target) -> None:
+    """It stops the delivery at once, and is not taken for a quota."""
+    target.hubspot.faults({"fault": "migrating", "retry_after": 1800, "path": UPSERT, "times": 1})
+    with pytest.raises(
+        StoppedProblem, match=r"moving the account \(status 477\), and asks to wait about 30 minutes"
+    ) as caught:
+        target.deliver("companies", *companies(3))
+    assert "quota" not in str(caught.value)
+
+
 def test_a_limit_without_retry_after_is_waited_out(open_target: OpenTarget) -> None:
     """failures.md 19: ten seconds for the ten-secondly limit, by its policy alone."""
     target = open_target()

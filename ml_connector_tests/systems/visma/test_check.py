@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from ml_connector.systems.registry import Finding
+from ml_connector.systems.visma.listings import LISTINGS
 from ml_connector_tests.systems.visma.conftest import CUSTOMERS, Visma
 
+NEEDED = ("visma.customers", "visma.contacts", "visma.customer_classes")
 
-def findings(visma: Visma, **settings: Any) -> dict[str, list[Finding]]:
+
+def findings(visma: Visma, entities: Sequence[str] = NEEDED, **settings: Any) -> dict[str, list[Finding]]:
     found: dict[str, list[Finding]] = {}
-    for finding in visma.account(**settings).check():
+    for finding in visma.account(**settings).check(entities):
         found.setdefault(finding.subject, []).append(finding)
         assert finding.what
         assert finding.ok or (finding.meaning and finding.action)
@@ -56,6 +60,23 @@ def test_a_right_that_is_missing_is_named(visma: Visma) -> None:
     visma.faults({"fault": "forbidden_empty", "path": "/v1/contact"})
     ok = [finding.ok for finding in findings(visma)["rights"]]
     assert ok == [True, False, True]
+
+
+@pytest.mark.parametrize("name", [name for name in LISTINGS if name != "visma.customers"])
+def test_a_missing_right_to_anything_that_is_needed_is_named(visma: Visma, name: str) -> None:
+    """Before the first read, with one call; and nothing is asked for that no flow needs."""
+    visma.faults({"fault": "forbidden_empty", "path": LISTINGS[name].path})
+    bad = [finding for finding in findings(visma, [name, "visma.customers"])["rights"] if not finding.ok]
+    assert len(bad) == 1
+    assert bad[0].what.startswith(f"{LISTINGS[name].entity.title} cannot be read.")
+
+
+def test_everything_that_can_be_read_is_asked_for_with_one_call_each(visma: Visma) -> None:
+    visma.start_over(awkward=False)
+    found = findings(visma, list(LISTINGS))["rights"]
+    assert all(finding.ok for finding in found)
+    assert len(found) == len(LISTINGS)
+    assert len(visma.log("/v")) <= len(LISTINGS) + 1
 
 
 def test_a_quota_that_is_not_enough_is_named(visma: Visma) -> None:
