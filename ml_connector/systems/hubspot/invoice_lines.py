@@ -37,10 +37,10 @@ class Line:
 
 
 class Amounts(NamedTuple):
-    """A document's totals in its own currency, below zero for a credit note."""
+    """A document's totals in its own currency, below zero for a credit note; a balance of None is not known."""
 
     total: Decimal
-    balance: Decimal
+    balance: Decimal | None
     net: Decimal | None
     vat: Decimal
 
@@ -59,8 +59,12 @@ def amounts_of(document: CustomerDocument, sign: int) -> Amounts | Wrong:
     wrong = [name for name, value in here.items() if value is not None and not is_usable(value)]
     if total is None or wrong:
         return Wrong(f"The document has no usable {wrong[0] if wrong else 'amount'}.", "unreadable")
+    if balance is None and document.status == "Closed":  # which says that nothing is open
+        balance = ZERO
     vat, net = here["vat_total"] or ZERO, here["detail_total"]
-    return Amounts(sign * total, sign * (balance or ZERO), None if net is None else sign * net, sign * vat)
+    return Amounts(
+        sign * total, None if balance is None else sign * balance, None if net is None else sign * net, sign * vat
+    )
 
 
 def lines_of(document: CustomerDocument, sign: int) -> Sequence[Line] | Wrong:

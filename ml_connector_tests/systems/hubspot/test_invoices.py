@@ -131,6 +131,24 @@ def test_the_status_follows_what_happened(members: dict[str, Any], status: str, 
     assert (found["hs_invoice_status"], found["visma_payment_status"]) == (status, paid)
 
 
+@pytest.mark.parametrize(
+    ("members", "missing"),
+    [({}, ("balance", "balanceInCurrency")), ({"currencyId": "EUR", "exchangeRate": 11.5}, ("balanceInCurrency",))],
+)
+def test_a_balance_that_is_not_there_is_not_taken_for_nothing(
+    members: dict[str, Any], missing: tuple[str, ...]
+) -> None:
+    """An open invoice without one is never shown as paid; a closed one has nothing open."""
+    row = invoice(paid=[payment("250")], **members)
+    for name in missing:
+        del row[name]
+    found = properties(row)
+    assert (found["hs_invoice_status"], found["visma_payment_status"]) == ("open", "unknown")
+    assert (found["visma_balance"], found["visma_paid_date"]) == ("", "")
+    found = properties(row | {"status": "Closed"})
+    assert (found["visma_payment_status"], found["visma_balance"]) == ("paid", "0")
+
+
 def test_the_paid_date_is_that_of_the_last_payment() -> None:
     """And there is none while something is open; a voided payment is none."""
     both = [payment("250"), payment("1000", "700002", "2026-10-25")]
