@@ -34,7 +34,7 @@ class Payment:
 
 def status_of(document: CustomerDocument, amounts: Amounts, visma_status: str) -> str:
     """`open`, `paid`, `credited` (a credit note: `set off`), each perhaps `partly`, `voided` or `unknown`."""
-    if visma_status == "Voided":
+    if visma_status in ("Voided", "Deleted"):
         return "voided"
     if amounts.balance is None:
         return "unknown"

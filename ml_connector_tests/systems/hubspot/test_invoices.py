@@ -166,6 +166,13 @@ def test_an_invoice_that_vanished_is_voided_where_it_is_and_not_made() -> None:
     assert wish.body["properties"]["visma_status"] == "Deleted"
 
 
+@pytest.mark.parametrize(("row", "vanished"), [(invoice(), True), (invoice(status="Voided"), False)])
+def test_nothing_is_owed_on_a_document_that_is_void_or_gone(row: dict[str, Any], vanished: bool) -> None:
+    """Whatever balance its last row had."""
+    found = desired(row, vanished=vanished).body["properties"]
+    assert (found["visma_payment_status"], found["visma_balance"], found["visma_paid_date"]) == ("voided", "0", "")
+
+
 # --- what is left alone, and what is refused ----------
 
 
