@@ -59,6 +59,12 @@ def amounts_of(document: CustomerDocument, sign: int) -> Amounts | Wrong:
     wrong = [name for name, value in here.items() if value is not None and not is_usable(value)]
     if total is None or wrong:
         return Wrong(f"The document has no usable {wrong[0] if wrong else 'amount'}.", "unreadable")
+    if sign < 0 and total < 0:
+        return Wrong(
+            f"It is a {document.document_type} with a total below zero ({digits(total)}). Whether that is less than "
+            "nothing, or what is owed to the customer, is not known, so nothing was sent.",
+            "credit note below zero",
+        )
     if balance is None and document.status == "Closed":  # which says that nothing is open
         balance = ZERO
     vat, net = here["vat_total"] or ZERO, here["detail_total"]

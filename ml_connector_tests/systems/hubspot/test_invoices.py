@@ -229,6 +229,13 @@ def test_a_sum_that_is_wrong_by_a_cent_is_rejected_with_both() -> None:
     )
 
 
+def test_a_credit_note_whose_total_is_below_zero_is_no_invoice() -> None:
+    """Turned round it would be one more invoice in a customer's sum."""
+    wish = rejected(credit_note("1", line(1, "-2", "500"), vat="-250"))
+    assert wish.kind == "credit note below zero"
+    assert "CreditNote with a total below zero (-1250)" in wish.reason
+
+
 # --- lines ---
 
 
@@ -319,7 +326,9 @@ def test_the_lines_add_up_to_the_cent(
     for number, (quantity, price, percent) in enumerate(drawn, 1):
         amount = (quantity * price * (100 - Decimal(percent)) / 100).quantize(CENT)
         rows.append(line(number, str(quantity), str(price), str(amount), discountPercent=float(percent)))
-    row = (credit_note if credit else invoice)("1", *rows, vat=str(vat), discount=str(off))
+    row = invoice("1", *rows, vat=str(vat), discount=str(off))
+    if credit and row["amount"] >= 0:
+        row["documentType"] = "CreditNote"
     wish = desired(row)
     assert total(row) == Decimal(wish.body["properties"]["visma_total"])
     for one in wish.body["lines"].values():
