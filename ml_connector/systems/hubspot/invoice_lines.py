@@ -90,10 +90,11 @@ def lines_of(document: CustomerDocument, sign: int) -> Sequence[Line] | Wrong:
         if off:
             lines.append(_single(document, "discount", "Discount", -sign * off))
         gap = amounts.total - sum((line.amount for line in lines), ZERO)
-        if gap and amounts.vat:  # where prices hold the VAT already, there is no gap
+        rounding = abs(document.rounding_diff or ZERO)
+        if gap and (abs(gap) != rounding or abs(gap - amounts.vat) in (ZERO, rounding)) and amounts.vat:
             lines.append(_single(document, "vat", _vat_name(document), amounts.vat))
-            gap -= amounts.vat
-        if gap and abs(gap) == abs(document.rounding_diff or ZERO):
+            gap -= amounts.vat  # where prices hold the VAT already, there is no gap, or it is the rounding
+        if gap and abs(gap) == rounding:
             lines.append(_single(document, "rounding", "Rounding", gap))
             gap = ZERO
         if gap:

@@ -303,6 +303,24 @@ def test_prices_that_hold_the_vat_get_no_line_for_it() -> None:
     assert total(row) == 1000
 
 
+@pytest.mark.parametrize("rounding", ["0.5", "-0.5"])
+def test_prices_that_hold_the_vat_may_be_rounded(rounding: str) -> None:
+    """Lines of 125 and a rounding are the total; where the VAT comes on top, it stays a line beside the rounding."""
+    whole = 125 + Decimal(rounding)
+    row = invoice("1", line(1, "1", "125"), vat="25", roundingDiff=float(rounding), amountInCurrency=float(whole))
+    assert list(lines(row)) == ["1", "rounding"]
+    assert total(row) == whole
+    row |= {"amountInCurrency": float(whole + 25)}
+    assert list(lines(row)) == ["1", "vat", "rounding"]
+    assert total(row) == whole + 25
+
+
+def test_vat_as_small_as_the_rounding_is_vat() -> None:
+    """One of the two explains the total; the rounding then took nothing off."""
+    row = invoice("1", line(1, "1", "2"), vat="0.5", roundingDiff=0.5)
+    assert list(lines(row)) == ["1", "vat"]
+
+
 def test_amounts_are_in_the_documents_currency() -> None:
     """Whatever they are in the company's."""
     row = invoice(currencyId="EUR") | {"amount": 14_000.0, "balance": 14_000.0, "vatTotal": 2_800.0}
