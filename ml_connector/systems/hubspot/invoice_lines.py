@@ -204,6 +204,6 @@ def _currency(document: CustomerDocument) -> str:
 
 
 def digits(value: Decimal) -> str:
-    """Digit by digit, without zeros that say nothing: 2.0 is 2 and 349.50 is 349.5."""
-    text = format(value, "f")
+    """Digit by digit, without zeros that say nothing, or a sign of zero: 2.0 is 2, 349.50 is 349.5 and -0.00 is 0."""
+    text = format(value if value else value.copy_abs(), "f")
     return text.rstrip("0").rstrip(".") if "." in text else text

@@ -171,5 +171,4 @@ def _needs(document: CustomerDocument, contacts: bool) -> dict[str, Need]:
 
 
 def _money(amount: Decimal | None) -> str:
-    """Digit by digit, and zero without a sign."""
-    return "" if amount is None else digits(amount + 0)
+    return "" if amount is None else digits(amount)

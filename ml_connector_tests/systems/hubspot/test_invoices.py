@@ -270,6 +270,17 @@ def test_a_credit_note_lies_below_zero_as_a_whole() -> None:
     assert properties(row)["hs_amount_billed"] == "-1125"
 
 
+@pytest.mark.parametrize("make", [invoice, credit_note])
+@pytest.mark.parametrize("quantity", ["0", "-0.0", "2", "-2"])
+def test_zero_has_no_sign(make: Any, quantity: str) -> None:
+    """A line of text on a credit note has no price of -0."""
+    row = make("1", line(1, quantity, "0", "0"), line(2, quantity, "-0.0", "-0.0"), line(3, "0", "5", "0"))
+    wish = desired(row)
+    values = [value for one in wish.body["lines"].values() for value in one.values()]
+    assert not [value for value in (*values, *wish.body["properties"].values()) if value.startswith("-0")]
+    assert {one["price"] for one in wish.body["lines"].values()} == {"0"}
+
+
 def test_a_line_that_no_price_divides_is_one_piece() -> None:
     """Three at 33.33 less 12.5 % are 87.49; how it was counted stands in the description."""
     found = lines(invoice("1", line(1, "3", "33.33", "87.49", discountPercent=12.5)))["1"]
