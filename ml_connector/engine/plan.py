@@ -214,6 +214,8 @@ class _Plan:
             reason = f"{standing.owner} has the same address and owns what stands at the target."
             return self.skip(f"same address as {standing.owner}", reason)
         if self.resolved is not None and self.resolved.lacking:
+            if (known := self._as_before(desired, self.resolved)) is not None:
+                return replace(self, resolved=known).deliver(desired)
             return self.skip(desired.rule) if not desired.create else self._wait(self.resolved)
         body = desired.body if self.resolved is None else self.resolved.body
         digest = digest_of(body)
@@ -241,6 +243,18 @@ class _Plan:
             displaces=standing.holder.key if standing.holder else None,
             aliases=desired.aliases,
         )
+
+    def _as_before(self, desired: Desired, resolved: Resolved) -> Resolved | None:
+        """Where a rule withholds what a linked record needs: the same with what it was delivered with, if all of that
+        stands in its facts. What was there before goes on; only what is new stays away."""
+        if not resolved.withheld or self.state is None or self.linked_to != desired.claim:
+            return None
+        facts = self.state.facts
+        before = {name: facts[name] for name in desired.needs if facts.get(name) is not None}
+        if any(name not in before for name, need in desired.needs.items() if need in resolved.lacking):
+            return None
+        body = {**before, **resolved.body}
+        return replace(resolved, body=body, lacking=(), missed=[*resolved.missed, *resolved.lacking])
 
     def _whence(self, claim: str, old_is_shared: bool) -> tuple[Operation, str | None, tuple[str, ...]]:
         """How the object comes to stand under the claim: the operation, from where, and from where else."""

@@ -8,6 +8,7 @@ and its rounding are lines too, so that the lines add up to what the customer ow
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
@@ -26,7 +27,8 @@ class Line:
     """One line item.
 
     Attributes:
-        key: what tells it from the document's others: its number, or `vat`, `discount`, `rounding`.
+        key: what tells it from the document's others: its number (`7`, and `7-2` for the second that has it), its place
+            among those without (`at-1`), or `vat`, `discount`, `rounding`.
         amount: what it adds to the document.
         properties: as they are sent, texts; an empty one clears.
     """
@@ -37,10 +39,10 @@ class Line:
 
 
 class Amounts(NamedTuple):
-    """A document's totals in its own currency, below zero for a credit note."""
+    """A document's totals in its own currency, below zero for a credit note; a balance of None is not known."""
 
     total: Decimal
-    balance: Decimal
+    balance: Decimal | None
     net: Decimal | None
     vat: Decimal
 
@@ -59,8 +61,18 @@ def amounts_of(document: CustomerDocument, sign: int) -> Amounts | Wrong:
     wrong = [name for name, value in here.items() if value is not None and not is_usable(value)]
     if total is None or wrong:
         return Wrong(f"The document has no usable {wrong[0] if wrong else 'amount'}.", "unreadable")
+    if sign < 0 and total < 0:
+        return Wrong(
+            f"It is a {document.document_type} with a total below zero ({digits(total)}). Whether that is less than "
+            "nothing, or what is owed to the customer, is not known, so nothing was sent.",
+            "credit note below zero",
+        )
+    if balance is None and document.status == "Closed":  # which says that nothing is open
+        balance = ZERO
     vat, net = here["vat_total"] or ZERO, here["detail_total"]
-    return Amounts(sign * total, sign * (balance or ZERO), None if net is None else sign * net, sign * vat)
+    return Amounts(
+        sign * total, None if balance is None else sign * balance, None if net is None else sign * net, sign * vat
+    )
 
 
 def lines_of(document: CustomerDocument, sign: int) -> Sequence[Line] | Wrong:
@@ -71,19 +83,23 @@ def lines_of(document: CustomerDocument, sign: int) -> Sequence[Line] | Wrong:
     with localcontext() as context:
         context.prec = 80
         lines: list[Line] = []
+        numbered: Counter[int | None] = Counter()
         for place, line in enumerate(document.lines, 1):
             amount = line.amount if document.amount_in_currency is None else line.amount_in_currency
             if amount is None or not is_usable(amount):
-                return Wrong(f"Line {line.line_number or place} has no usable amount.", "unreadable")
-            lines.append(_line(document, line, place, sign * amount, sign))
+                return Wrong(f"Line {_number(line, place)} has no usable amount.", "unreadable")
+            numbered[line.line_number] += 1
+            key = _key(line.line_number, numbered[line.line_number])
+            lines.append(_line(document, line, key, place, sign * amount, sign))
         off = _side(document)["discount_total"] or ZERO
         if off:
             lines.append(_single(document, "discount", "Discount", -sign * off))
         gap = amounts.total - sum((line.amount for line in lines), ZERO)
-        if gap and amounts.vat:  # where prices hold the VAT already, there is no gap
+        rounding = abs(document.rounding_diff or ZERO)
+        if gap and (abs(gap) != rounding or abs(gap - amounts.vat) in (ZERO, rounding)) and amounts.vat:
             lines.append(_single(document, "vat", _vat_name(document), amounts.vat))
-            gap -= amounts.vat
-        if gap and abs(gap) == abs(document.rounding_diff or ZERO):
+            gap -= amounts.vat  # where prices hold the VAT already, there is no gap, or it is the rounding
+        if gap and abs(gap) == rounding:
             lines.append(_single(document, "rounding", "Rounding", gap))
             gap = ZERO
         if gap:
@@ -93,9 +109,6 @@ def lines_of(document: CustomerDocument, sign: int) -> Sequence[Line] | Wrong:
                 + ". Nothing was sent.",
                 "does not add up",
             )
-    keys = [line.key for line in lines]
-    if len(set(keys)) < len(keys):
-        return Wrong("Two of the document's lines have the same number.", "unreadable")
     return lines
 
 
@@ -112,15 +125,25 @@ def _side(document: CustomerDocument) -> dict[str, Decimal | None]:
     return {name: getattr(document, f"{name}{suffix}") for name in names}
 
 
-def _line(document: CustomerDocument, line: DocumentLine, place: int, amount: Decimal, sign: int) -> Line:
-    number = line.line_number or place
-    name = as_text(line.description) or as_text(line.inventory_number) or f"Line {number}"
+def _key(number: int | None, nth: int) -> str:
+    """Numbers and places never meet; what has the same number is told apart by its order."""
+    if number is None:
+        return f"at-{nth}"
+    return str(number) if nth == 1 else f"{number}-{nth}"
+
+
+def _number(line: DocumentLine, place: int) -> int:
+    return place if line.line_number is None else line.line_number
+
+
+def _line(document: CustomerDocument, line: DocumentLine, key: str, place: int, amount: Decimal, sign: int) -> Line:
+    name = as_text(line.description) or as_text(line.inventory_number) or f"Line {_number(line, place)}"
     properties = _shape(document, line, amount, sign)
     details = ""
     if properties["quantity"] == "1" and line.quantity not in (None, 1):
         details = _counted(document, line)
     return Line(
-        str(number),
+        key,
         amount,
         {
             **properties,
@@ -193,6 +216,6 @@ def _currency(document: CustomerDocument) -> str:
 
 
 def digits(value: Decimal) -> str:
-    """Digit by digit, without zeros that say nothing: 2.0 is 2 and 349.50 is 349.5."""
-    text = format(value, "f")
+    """Digit by digit, without zeros that say nothing, or a sign of zero: 2.0 is 2, 349.50 is 349.5 and -0.00 is 0."""
+    text = format(value if value else value.copy_abs(), "f")
     return text.rstrip("0").rstrip(".") if "." in text else text

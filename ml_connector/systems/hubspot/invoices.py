@@ -157,7 +157,7 @@ def _properties(document: CustomerDocument, settings: InvoicesSettings, amounts:
         "visma_net_total": _money(amounts.net),
         "visma_vat_total": _money(amounts.vat),
         "visma_total": _money(amounts.total),
-        "visma_balance": _money(amounts.balance),
+        "visma_balance": "0" if STATUSES.get(status) == "voided" else _money(amounts.balance),
     }
 
 
@@ -171,5 +171,4 @@ def _needs(document: CustomerDocument, contacts: bool) -> dict[str, Need]:
 
 
 def _money(amount: Decimal | None) -> str:
-    """Digit by digit, and zero without a sign."""
-    return "" if amount is None else digits(amount + 0)
+    return "" if amount is None else digits(amount)

@@ -33,9 +33,11 @@ class Payment:
 
 
 def status_of(document: CustomerDocument, amounts: Amounts, visma_status: str) -> str:
-    """`open`, `paid`, `credited` (a credit note: `set off`), each perhaps `partly`, or `voided`."""
-    if visma_status == "Voided":
+    """`open`, `paid`, `credited` (a credit note: `set off`), each perhaps `partly`, `voided` or `unknown`."""
+    if visma_status in ("Voided", "Deleted"):
         return "voided"
+    if amounts.balance is None:
+        return "unknown"
     if not amounts.total or amounts.balance == amounts.total:
         return "open" if amounts.balance else "paid"
     credited = not list(_money(document)) and any(not one.voided for one in document.applications)
@@ -46,7 +48,7 @@ def status_of(document: CustomerDocument, amounts: Amounts, visma_status: str) -
 def paid_date(document: CustomerDocument, amounts: Amounts) -> date | None:
     """When the last of it was paid; None while something is open."""
     days = [one.application_date for one in _money(document) if one.application_date is not None]
-    return max(days) if days and not amounts.balance else None
+    return max(days) if days and amounts.balance == 0 else None
 
 
 def references(document: CustomerDocument) -> str:
@@ -62,7 +64,8 @@ def payments_of(document: CustomerDocument, amounts: Amounts) -> Sequence[Paymen
     """
     found = [one for one in _money(document) if one.ref_nbr and one.amount_paid is not None and one.application_date]
     if document.amount != document.amount_in_currency and document.amount_in_currency is not None:
-        if len(found) != 1 or len([one for one in document.applications if not one.voided]) != 1:
+        alone = len(found) == 1 and len([one for one in document.applications if not one.voided]) == 1
+        if not alone or amounts.balance is None:
             return []
         return [_payment(document, found[0], abs(amounts.total - amounts.balance))]
     amounts_paid: dict[str, tuple[Application, Decimal]] = {}

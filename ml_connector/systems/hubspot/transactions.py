@@ -70,7 +70,7 @@ def map_transaction(
         return batch
     if (skipped := _left_out(batch, settings)) is not None:
         return skipped
-    amounts = [value for line in batch.journal_transaction_lines for value in (line.debit_amount, line.credit_amount)]
+    amounts = [value for line in batch.journal_transaction_lines for value in _values(line)]
     if not amounts or not all(value is None or is_usable(value) for value in amounts):
         return Reject("The batch has no lines, or no usable amounts.", "unreadable")
     if not batch.is_balanced:
@@ -126,12 +126,12 @@ def _properties(batch: JournalTransaction, settings: TransactionsSettings) -> di
         "status": as_text(batch.status),
         "transaction_date": as_text(batch.transaction_date),
         "financial_period": as_text(batch.financial_period),
-        "currency": as_text(batch.currency_id).upper(),
-        "total": digits(batch.debit),
+        "currency": as_text(batch.currency_id).upper() if _in_currency(batch) else "",
+        "total": digits(_total(batch)),
         "sales_amount": digits(_sales(batch, settings)),
         "customers": ", ".join(_customers(batch)),
         "documents": ", ".join(_documents(batch, settings)),
-        "lines": as_text("\n".join(_texts(batch.journal_transaction_lines))),
+        "lines": as_text("\n".join(_texts(batch))),
     }
 
 
@@ -140,7 +140,8 @@ def _on_invoices(batch: JournalTransaction, settings: TransactionsSettings) -> d
         "visma_transaction": batch.key,
         "visma_transaction_date": as_text(batch.transaction_date),
         "visma_transaction_period": as_text(batch.financial_period),
-        "visma_transaction_sales": digits(_sales(batch, settings)),
+        # Beside the invoice's currency an amount in another one would be wrong.
+        "visma_transaction_sales": digits(_sales(batch, settings)) if _in_currency(batch) else "",
     }
 
 
@@ -173,20 +174,52 @@ def _documents(batch: JournalTransaction, settings: TransactionsSettings) -> lis
     return list(dict.fromkeys(found))
 
 
+def _total(batch: JournalTransaction) -> Decimal:
+    """The debit."""
+    return sum((debit for _, debit, _ in _amounts(batch)), ZERO)
+
+
 def _sales(batch: JournalTransaction, settings: TransactionsSettings) -> Decimal:
     """What was credited to the accounts that count, less what was debited; of all accounts it would be nothing."""
-    lines = (line for line in batch.journal_transaction_lines if settings.is_sales(as_text(line.account_number)))
-    return sum(((line.credit_amount or ZERO) - (line.debit_amount or ZERO) for line in lines), ZERO)
+    counted = ((debit, credit) for line, debit, credit in _amounts(batch) if _is_sales(line, settings))
+    return sum((credit - debit for debit, credit in counted), ZERO)
 
 
-def _texts(lines: Sequence[JournalLine]) -> Iterator[str]:
+def _is_sales(line: JournalLine, settings: TransactionsSettings) -> bool:
+    return settings.is_sales(as_text(line.account_number))
+
+
+def _texts(batch: JournalTransaction) -> Iterator[str]:
     """Account, debit less credit, and text of each line."""
-    for line in lines[:SHOWN]:
-        amount = (line.debit_amount or ZERO) - (line.credit_amount or ZERO)
+    amounts = _amounts(batch)
+    for line, debit, credit in amounts[:SHOWN]:
         text = as_text(line.transaction_description) or as_text(line.description)
-        yield f"{as_text(line.account_number)} {digits(amount)} {text}".rstrip()
-    if len(lines) > SHOWN:
-        yield f"and {len(lines) - SHOWN} more"
+        yield f"{as_text(line.account_number)} {digits(debit - credit)} {text}".rstrip()
+    if len(amounts) > SHOWN:
+        yield f"and {len(amounts) - SHOWN} more"
+
+
+def _amounts(batch: JournalTransaction) -> Sequence[tuple[JournalLine, Decimal, Decimal]]:
+    """Debit and credit of each line: in the batch's currency, or else all of them in the company's."""
+    if _in_currency(batch):
+        return [
+            (one, one.debit_amount_in_currency or ZERO, one.credit_amount_in_currency or ZERO)
+            for one in batch.journal_transaction_lines
+        ]
+    return [(one, one.debit_amount or ZERO, one.credit_amount or ZERO) for one in batch.journal_transaction_lines]
+
+
+def _in_currency(batch: JournalTransaction) -> bool:
+    """Whether every line says what it is in the batch's currency; amounts without suffix are in the company's (Visma
+    reference, section 6), which no row names."""
+    return bool(as_text(batch.currency_id)) and all(
+        one.debit_amount_in_currency is not None or one.credit_amount_in_currency is not None
+        for one in batch.journal_transaction_lines
+    )
+
+
+def _values(line: JournalLine) -> Sequence[Decimal | None]:
+    return line.debit_amount, line.credit_amount, line.debit_amount_in_currency, line.credit_amount_in_currency
 
 
 def _module(batch: JournalTransaction) -> str:

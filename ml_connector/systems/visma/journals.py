@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import json
 from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -205,13 +206,24 @@ def _batch(header: Any) -> Batch:
     lines = header.pop(LINES, None)
     found = [line for line in lines if isinstance(line, dict)] if isinstance(lines, list) else []
     version = (header.get("timeStamp"), header.get("lastModifiedDateTime"))
-    return Batch(header, version, {_identity(line): line for line in found})
+    return Batch(header, version, _told_apart(found))
 
 
-def _identity(line: Mapping[str, Any]) -> object:
-    """The line's number; its content where it has none."""
-    number = line.get("lineNumber")
-    return number if isinstance(number, int) else json.dumps(line, sort_keys=True)
+def _told_apart(lines: Iterable[Members]) -> dict[object, Members]:
+    """The lines by number; those without one by content, and how often that was met on this page before.
+
+    So a line that comes again on another page is not counted twice, and equal lines of one page are all there.
+    """
+    told: dict[object, Members] = {}
+    met: Counter[str] = Counter()
+    for line in lines:
+        number: object = line.get("lineNumber")
+        if not isinstance(number, int):
+            content = json.dumps(line, sort_keys=True)
+            met[content] += 1
+            number = (content, met[content])
+        told[number] = line
+    return told
 
 
 def _order(number: Any) -> int:

@@ -92,10 +92,13 @@ def invoice(
 def posting(account: str, amount: str, **members: Any) -> dict[str, Any]:
     """A line of a batch: a debit, or with an amount below zero a credit."""
     value = Decimal(amount)
+    debit, credit = float(max(value, Decimal())), float(max(-value, Decimal()))
     row = {
         "accountNumber": account,
-        "debitAmount": float(max(value, Decimal())),
-        "creditAmount": float(max(-value, Decimal())),
+        "debitAmount": debit,
+        "debitAmountInCurrency": debit,
+        "creditAmount": credit,
+        "creditAmountInCurrency": credit,
         "referenceNumber": "100045",
         "transactionType": "INV",
         "transactionDescription": "Faktura 100045",
@@ -115,6 +118,7 @@ def batch(number: str = "000123", *lines: Mapping[str, Any], **members: Any) -> 
         "transactionDate": "2026-10-01T00:00:00",
         "financialPeriod": "202610",
         "currencyId": "NOK",
+        "exchangeRate": 1.0,
         "description": "Faktura 100045",
         "debitTotal": float(debit),
         "creditTotal": float(credit),

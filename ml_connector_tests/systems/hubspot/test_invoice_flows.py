@@ -124,6 +124,26 @@ def test_invoices_of_customers_that_are_not_selected_stay_away_with_them(open_do
     assert counts(reports["invoices"]) == {"read": 1, "created": 1}
 
 
+def test_invoices_go_on_when_their_customer_is_not_selected_any_more(open_documents: OpenDocuments) -> None:
+    """What is at HubSpot follows Visma, with the company that it has; new ones stay away until the customer is back."""
+    sync = open_documents({"where": {"class": ["B2C"]}})
+    sync.sync(customer(customerClass={"id": "B2C"}), *(invoice(str(number)) for number in range(1, 41)))
+    company = sync.hubspot.records("companies")[0]["id"]
+    reports = sync.sync(customer(customerClass={"id": "B2B"}), invoice("1", paid=[payment("1250")]), invoice("99"))
+    assert counts(reports["invoices"]) == {"read": 2, "updated": 1, "skipped": 1}
+    found = sync.hubspot.one("invoices", visma_document_number="1")
+    assert (found["hs_invoice_status"], found["visma_balance"]) == ("paid", "0")
+    assert linked(sync.hubspot, found["id"], "companies") == [company]
+    assert counts(sync.sync(invoice("2"))["invoices"]) == {"read": 1, "unchanged": 1}
+    del sync.visma.rows["visma.customer_invoices"]["Invoice-3"]
+    sync.read(whole=True)
+    sync.deliver()
+    found = sync.hubspot.one("invoices", visma_document_number="3")
+    assert (found["hs_invoice_status"], found["visma_balance"]) == ("voided", "0")
+    reports = sync.sync(customer(name="Nordfisk II", customerClass={"id": "B2C"}))
+    assert counts(reports["invoices"])["created"] == 1
+
+
 def test_a_renumbered_customers_invoices_find_the_company(sync: DocumentSync) -> None:
     """failures.md 32: an invoice names the customer by a number that may have changed; the company is the same."""
     sync.sync(customer("10001"))

@@ -62,6 +62,36 @@ def test_a_batch_becomes_a_transaction() -> None:
     }
 
 
+def euros() -> dict[str, Any]:
+    """A batch in euros, at 11.50 kroner each."""
+    lines = [
+        posting("1500", "1437.50", debitAmountInCurrency=125.0),
+        posting("3000", "-1150", creditAmountInCurrency=100.0),
+        posting("2700", "-287.50", creditAmountInCurrency=25.0),
+    ]
+    return batch("000123", *lines, currencyId="EUR", exchangeRate=11.5)
+
+
+def test_amounts_are_in_the_currency_that_stands_beside_them() -> None:
+    """Those of the batch, on the invoice too, whose currency is the same."""
+    body = desired(euros()).body
+    found = body["properties"]
+    assert (found["currency"], found["total"], found["sales_amount"]) == ("EUR", "125", "100")
+    assert found["lines"].splitlines()[0] == "1500 125 Faktura 100045"
+    assert body["invoice"]["visma_transaction_sales"] == "100"
+
+
+def test_amounts_in_the_companys_currency_are_not_called_something_else() -> None:
+    """Where Visma gives no others, no currency stands beside them, and none of them on an invoice in another one."""
+    row = euros()
+    for one in row["journalTransactionLines"]:
+        del one["debitAmountInCurrency"], one["creditAmountInCurrency"]
+    body = desired(row).body
+    found = body["properties"]
+    assert (found["currency"], found["total"], found["sales_amount"]) == ("", "1437.5", "1150")
+    assert body["invoice"]["visma_transaction_sales"] == ""
+
+
 def test_a_credit_notes_batch_leads_to_the_credit_note() -> None:
     """Of the other flow, and less was sold."""
     lines = [

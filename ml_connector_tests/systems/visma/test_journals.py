@@ -250,3 +250,20 @@ def test_a_journal_that_rests_is_read_on_one_walk(
     assert {row.payload for row in found} == server.ever
     assert len(found) == len(sizes)
     assert server.asked == max(1, -(-sum(sizes) // largest))
+
+
+@pytest.mark.parametrize("size", [6, 3])
+def test_lines_without_a_number_are_all_there_though_they_are_equal(
+    moving: tuple[Moving, ApiClient], size: int
+) -> None:
+    """Two debits of the same, and what balances them."""
+    server, client = moving
+    server.start([3, 3], size, {}, True)
+    for batch in server.now:
+        for line in batch[LINES]:
+            del line["lineNumber"]
+    found = {row.key: row for page in batches(client, "/journal", {}, 9, UNPACKER) for row in page.rows}
+    for number in ("GL-000000", "GL-000001"):
+        read = JournalTransaction.model_validate_json(found[number].payload)
+        assert (len(read.journal_transaction_lines), read.is_balanced) == (3, True)
+    assert server.asked == 6 // size
