@@ -28,6 +28,7 @@ from ml_connector.systems.hubspot.group import Halted, sentence
 from ml_connector.systems.hubspot.merging import for_new
 from ml_connector.systems.hubspot.pairs import associate, part
 from ml_connector.systems.hubspot.properties import COMPANIES, CONTACTS, INVOICES, LINE_ITEMS, OPTIONAL, PAYMENTS
+from ml_connector.systems.hubspot.searching import postponed
 
 LINE_TO_INVOICE, PAYMENT_TO_INVOICE = 410, 542
 """Types of associations (HubSpot reference, section 7)."""
@@ -187,11 +188,13 @@ class InvoiceGroup:
         except CallProblem as problem:
             for draft in self._open():
                 if draft.trace in sought:
-                    draft.fail(refused(problem), "its deal: ")
+                    draft.fail(postponed(problem), "its deal: ")
             return
         for draft in self._open():
             if draft.trace in sought:
                 choice = chosen.get(draft.trace, Choice())
+                if choice.wrong is not None:
+                    draft.fail(choice.wrong, "its deal: ")
                 draft.linked[DEALS], draft.note = choice.id, choice.note
 
     def _link(self, kind: str, name: str) -> None:

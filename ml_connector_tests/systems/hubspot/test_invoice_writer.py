@@ -10,6 +10,7 @@ import pytest
 
 from ml_connector.engine.records import Change, Outcome, Result
 from ml_connector.errors import StoppedProblem
+from ml_connector.http import Action, Answer, BatchRefused, Decision
 from ml_connector_tests.systems.hubspot.conftest import OpenTarget
 from ml_connector_tests.systems.hubspot.invoice_support import change, credit_note, invoice, key_of, line, payment
 from ml_connector_tests.systems.hubspot.support import HubSpot, Target
@@ -363,6 +364,43 @@ def test_several_deals_are_none_and_a_note(open_invoices: Any) -> None:
         f"No deal was linked: 2 deals have the order_number PO-7: {other} (E), {one} (D).",
     )
     assert linked(target.hubspot, result.facts["id"], "deals") == []
+
+
+def test_long_references_are_spread_over_searches(open_invoices: Any) -> None:
+    """One that no search can hold has no deal, and a note; it takes nobody else's."""
+    target = open_invoices(**BY_ORDER)
+    order_property(target, unique=False)
+    found = deal(target, order_number="PO-3")
+    target.hubspot.control("search-index", {})
+    references = ["x" * 3_000, "PO-3", *(f"{'PO-' * 30}{number}" for number in range(60))]
+    rows = [invoice(str(300 + index), customerRefNumber=one) for index, one in enumerate(references)]
+    results = send(target, *(change(row, **BY_ORDER) for row in rows))
+    assert {result.outcome for result in results.values()} == {Outcome.CREATED}
+    assert results["Invoice-301"].facts["deal"] == found
+    assert results["Invoice-300"].reason == (
+        "No deal was linked: the invoice's reference is too long to be searched for."
+    )
+
+
+def test_a_refused_search_for_deals_fails_the_invoice_that_spoils_it(
+    open_invoices: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is due again; the others go on."""
+    target = open_invoices(**BY_ORDER)
+    order_property(target, unique=False)
+    client = target.account.client
+    search = client.search
+
+    def refusing(path: str, body: Mapping[str, Any]) -> Answer:
+        if "po-2" in body["filterGroups"][0]["filters"][0]["values"]:
+            raise BatchRefused(Decision(Action.BISECT, "validation", "HubSpot refuses this"), 400)
+        return search(path, body)
+
+    monkeypatch.setattr(client, "search", refusing)
+    rows = [invoice(str(300 + index), customerRefNumber=f"PO-{index}") for index in range(5)]
+    results = send(target, *(change(row, **BY_ORDER) for row in rows))
+    assert (results["Invoice-302"].outcome, results["Invoice-302"].kind) == (Outcome.FAILED, "validation")
+    assert [result.outcome for result in results.values()].count(Outcome.CREATED) == 4
 
 
 def test_the_only_open_deal_of_the_company_is_linked_and_stays(open_invoices: Any) -> None:
