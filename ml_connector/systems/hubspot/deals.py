@@ -70,7 +70,7 @@ class Deals:
                     else:
                         chosen[key] = Choice(wrong=wrong)
                 elif deals := by_value.get(normal(reference)):
-                    chosen[key] = _choice(deals, f"have the {name} {one.reference}")
+                    chosen[key] = _choice(deals, f"have the invoice's reference as their {name}")
         left = {key: one.company for key, one in sought.items() if key not in chosen and one.company}
         if self.rule.only_open and left:
             by_company = self._open_of(sorted(set(left.values())))

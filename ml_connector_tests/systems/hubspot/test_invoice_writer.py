@@ -360,8 +360,8 @@ def test_several_deals_are_none_and_a_note(open_invoices: Any) -> None:
     result = send_one(target, invoice(), **BY_ORDER)
     assert result.outcome is Outcome.CREATED
     assert result.reason in (
-        f"No deal was linked: 2 deals have the order_number PO-7: {one} (D), {other} (E).",
-        f"No deal was linked: 2 deals have the order_number PO-7: {other} (E), {one} (D).",
+        f"No deal was linked: 2 deals have the invoice's reference as their order_number: {one} (D), {other} (E).",
+        f"No deal was linked: 2 deals have the invoice's reference as their order_number: {other} (E), {one} (D).",
     )
     assert linked(target.hubspot, result.facts["id"], "deals") == []
 
@@ -441,6 +441,52 @@ def test_a_deal_that_people_deleted_holds_nothing_up(open_invoices: Any) -> None
     assert facts["deal"] == linked_deal
     target.hubspot.delete("deals", linked_deal)
     assert send_one(target, invoice(), linked=True, facts=facts, **BY_ORDER).outcome is Outcome.UPDATED
+
+
+@pytest.mark.parametrize("unique", [True, False])
+def test_a_new_deal_takes_the_place_of_one_that_people_deleted(open_invoices: Any, unique: bool) -> None:
+    """It is found when the invoice changes; without one there is a note, and it is looked for again."""
+    target = open_invoices(**BY_ORDER)
+    order_property(target, unique=unique)
+    first = deal(target, order_number="PO-7")
+    target.hubspot.control("search-index", {})
+    facts = send_one(target, invoice(), **BY_ORDER).facts
+    assert facts["deal"] == first
+    target.hubspot.delete("deals", first)
+    result = send_one(target, invoice(), linked=True, facts=facts, **BY_ORDER)
+    assert result.reason == f"No deal was linked: HubSpot does not know {first} any more."
+    assert "deal" not in result.facts
+    second = deal(target, order_number="PO-7")
+    target.hubspot.control("search-index", {})
+    result = send_one(target, invoice(), linked=True, facts=facts, **BY_ORDER)
+    assert (result.outcome, result.reason, result.facts["deal"]) == (Outcome.UPDATED, None, second)
+    assert linked(target.hubspot, facts["id"], "deals") == [second]
+
+
+def test_a_deleted_deal_is_let_go_for_another_reference(open_invoices: Any) -> None:
+    """Its link is taken off, although there is none any more."""
+    target = open_invoices(**BY_ORDER)
+    order_property(target, unique=True)
+    first, second = deal(target, order_number="PO-7"), deal(target, order_number="PO-8")
+    facts = send_one(target, invoice(), **BY_ORDER).facts
+    target.hubspot.delete("deals", first)
+    result = send_one(target, invoice(customerRefNumber="PO-8"), linked=True, facts=facts, **BY_ORDER)
+    assert (result.outcome, result.facts["deal"]) == (Outcome.UPDATED, second)
+
+
+@pytest.mark.parametrize("rule", [BY_ORDER, {}], ids=["with the rule", "the rule is off"])
+def test_an_invoice_that_comes_back_has_its_deal_again(open_invoices: Any, rule: dict[str, Any]) -> None:
+    """People deleted it. What is not linked any more does not stand in the facts, either."""
+    target = open_invoices(**BY_ORDER)
+    order_property(target, unique=True)
+    found = deal(target, order_number="PO-7")
+    facts = send_one(target, invoice(), **BY_ORDER).facts
+    target.hubspot.delete("invoices", facts["id"])
+    target = Target(target.hubspot, open_invoices(**rule).account)
+    result = send_one(target, invoice(), linked=True, facts=facts, **rule)
+    assert result.facts["id"] != facts["id"]
+    assert linked(target.hubspot, result.facts["id"], "deals") == ([found] if rule else [])
+    assert result.facts.get("deal") == (found if rule else None)
 
 
 def test_a_rule_that_is_switched_off_leaves_the_links_that_it_made(open_invoices: Any) -> None:
