@@ -25,10 +25,21 @@ AMBIGUOUS: Final = "ambiguous match"
 
 DOMAIN: Final = "domain"
 PHONES: Final = frozenset({"phone", "mobilephone"})
-FREE_MAIL: Final = frozenset(
-    {"gmail.com", "hotmail.com", "outlook.com", "live.com", "yahoo.com", "icloud.com", "online.no", "msn.com"}
+PROVIDERS: Final = re.compile(
+    r"(?:aol|gmail|gmx|googlemail|hotmail|icloud|live|msn|outlook|proton|protonmail|rocketmail|tuta|tutanota|windowslive"
+    r"|yahoo|yandex|ymail)\.(?:[a-z]{2,3}|com?\.[a-z]{2})"
 )
-"""Domains that say nothing about a company."""
+"""Providers of mail that have a domain in many countries: what they have says nothing about a company."""
+FREE_MAIL: Final = frozenset(
+    """
+    fastmail.com inbox.com mac.com mail.com mail.ru me.com pm.me web.de zoho.com
+    bluezone.no broadpark.no c2i.net frisurf.no getmail.no lyse.net online.no start.no
+    bredband.net comhem.se glocalnet.net home.se passagen.se spray.se swipnet.se tele2.se telia.com
+    get2net.dk jubii.dk mail.dk mail.tele.dk ofir.dk post.tele.dk privat.dk stofanet.dk webspeed.dk youmail.dk
+    elisanet.fi kolumbus.fi luukku.com pp.inet.fi saunalahti.fi suomi24.fi
+    """.split()
+)
+"""Other domains that say as little."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,4 +162,4 @@ def _domain(text: str) -> str:
     """Of an address, a web page or a plain domain."""
     host = text.rpartition("@")[2] if "@" in text else re.sub(r"^[a-z]+://", "", text)
     host = re.split(r"[/:?#\s]", host, maxsplit=1)[0].removeprefix("www.").strip(".")
-    return "" if "." not in host or host in FREE_MAIL else host
+    return "" if "." not in host or host in FREE_MAIL or PROVIDERS.fullmatch(host) else host
