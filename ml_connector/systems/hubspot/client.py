@@ -33,7 +33,7 @@ class HubSpotClient:
         self._token = credentials.access_token
         self._retries = retries
         self._api = self._client(RatePace(settings.connections, settings.daily_reserve))
-        self._search: ApiClient | None = None
+        self._search = self._client(SearchPace())
 
     def _client(self, pace: Pace) -> ApiClient:
         return ApiClient(
@@ -55,12 +55,11 @@ class HubSpotClient:
 
     def close(self) -> None:
         self._api.close()
-        if self._search is not None:
-            self._search.close()
+        self._search.close()
 
     @property
     def calls(self) -> int:
-        return self._api.calls + (self._search.calls if self._search is not None else 0)
+        return self._api.calls + self._search.calls
 
     def get(self, path: str, params: Mapping[str, Any] | None = None, allow: tuple[int, ...] = ()) -> Answer:
         """A GET whose answer is a JSON object."""
@@ -84,8 +83,6 @@ class HubSpotClient:
 
     def search(self, path: str, body: Mapping[str, Any]) -> Answer:
         """A search, at its own pace."""
-        if self._search is None:
-            self._search = self._client(SearchPace())
         return self._search.request("POST", path, json=body, idempotent=True, parse=_results)
 
     def scopes(self) -> frozenset[str] | None:

@@ -7,23 +7,21 @@ A property with unique values is read; any other is searched for, because nothin
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import cached_property
 from threading import Lock
 from typing import Any, Final, NamedTuple
 
-from ml_connector.systems.hubspot.batches import grouped, read, records_of
+from ml_connector.systems.hubspot.batches import Reply, read
 from ml_connector.systems.hubspot.client import HubSpotClient
 from ml_connector.systems.hubspot.invoice_settings import DealsSettings
 from ml_connector.systems.hubspot.pairs import associated
+from ml_connector.systems.hubspot.searching import TOO_LONG, Finder
 
 DEALS: Final = "deals"
 COMPANIES: Final = "companies"
 LABEL, STAGE = "dealname", "dealstage"
-VALUES: Final = 50
-"""Values of one search: its body may have 3,000 characters (section 6)."""
-PAGE: Final = 200
 NAMED: Final = 5
 """So many of several deals are named in a note."""
 
@@ -36,10 +34,11 @@ class Sought(NamedTuple):
 
 
 class Choice(NamedTuple):
-    """The deal, or why there is none."""
+    """The deal, or why there is none: a note where the invoice can do without, or what went wrong."""
 
     id: str | None = None
     note: str | None = None
+    wrong: Reply | None = None
 
 
 @dataclass  # without slots, for the cached property
@@ -58,47 +57,38 @@ class Deals:
     def find(self, sought: Mapping[str, Sought]) -> dict[str, Choice]:
         """Name -> the choice, for those that have any."""
         chosen: dict[str, Choice] = {}
+        too_long: set[str] = set()
         if self.rule.property is not None:
             name = self.rule.property
-            form = str.strip if self.is_unique else normal
-            references = sorted({form(one.reference) for one in sought.values() if normal(one.reference)})
-            by_value = self._by_property(name, references) if references else {}
+            finder = Finder(self.client, DEALS, name)
+            by_value = self._by_property(finder, {one.reference.strip() for one in sought.values()} - {""})
             for key, one in sought.items():
-                if deals := by_value.get(normal(one.reference)):
-                    chosen[key] = _choice(deals, f"have the {name} {one.reference}")
+                reference = one.reference.strip()
+                if wrong := finder.wrong.get(reference if self.is_unique else normal(reference)):
+                    if _is_too_long(wrong):
+                        too_long.add(key)  # the company may have one
+                    else:
+                        chosen[key] = Choice(wrong=wrong)
+                elif deals := by_value.get(normal(reference)):
+                    chosen[key] = _choice(deals, f"have the invoice's reference as their {name}")
         left = {key: one.company for key, one in sought.items() if key not in chosen and one.company}
         if self.rule.only_open and left:
             by_company = self._open_of(sorted(set(left.values())))
             for key, company in left.items():
                 if deals := by_company.get(company):
                     chosen[key] = _choice(deals, "of the company are open")
-        return chosen
+        return dict.fromkeys(too_long, UNSEARCHABLE) | chosen
 
-    def _by_property(self, name: str, values: Sequence[str]) -> dict[str, list[Mapping[str, Any]]]:
+    def _by_property(self, finder: Finder, references: Set[str]) -> dict[str, list[Mapping[str, Any]]]:
+        asked = [finder.name, LABEL]
         if self.is_unique:
-            records = read(self.client, DEALS, values, [name, LABEL], unique=name).values()
+            records = finder.read({one: [one] for one in sorted(references)}, asked)
         else:
-            ids = [one for group in grouped(values, VALUES) for one in self._search(name, group)]
-            records = read(self.client, DEALS, ids, [name, LABEL]).values()
+            records = finder.search({one: [one] for one in sorted(map(normal, references))}, asked)
         found: dict[str, list[Mapping[str, Any]]] = {}
         for record in records:
-            found.setdefault(normal(str(record["properties"].get(name) or "")), []).append(record)
+            found.setdefault(normal(str(record["properties"].get(finder.name) or "")), []).append(record)
         return found
-
-    def _search(self, name: str, values: Sequence[str]) -> Iterator[str]:
-        """Ids of the deals that the index has under these values, which have to be in lower case."""
-        after = "0"
-        while after:
-            body = {
-                "filterGroups": [{"filters": [{"propertyName": name, "operator": "IN", "values": list(values)}]}],
-                "sorts": [],
-                "properties": [name],
-                "limit": PAGE,
-                "after": after,
-            }
-            data = self.client.search(self.client.routes.search(DEALS), body).data
-            yield from (record["id"] for record in records_of(data["results"]))
-            after = str(((data.get("paging") or {}).get("next") or {}).get("after") or "")
 
     def _open_of(self, companies: Sequence[str]) -> dict[str, list[Mapping[str, Any]]]:
         """Company's id -> its deals whose stage is not a closed one."""
@@ -122,9 +112,16 @@ class Deals:
         return frozenset(str(one.get("id")) for one in stages if (one.get("metadata") or {}).get("isClosed") == "true")
 
 
+UNSEARCHABLE: Final = Choice(note="No deal was linked: the invoice's reference is too long to be searched for.")
+
+
 def normal(reference: str) -> str:
     """A reference in the form in which two are compared."""
     return reference.strip().lower()
+
+
+def _is_too_long(wrong: Reply) -> bool:
+    return wrong.decision is not None and wrong.decision.kind == TOO_LONG
 
 
 def _stage(deal: Mapping[str, Any]) -> str:

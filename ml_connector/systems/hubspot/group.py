@@ -195,20 +195,13 @@ class Group:
         return [LIFECYCLE, *(name for name, rule in self.kind.rules.items() if rule != OVERWRITE)]
 
     def _match(self, matcher: Matcher, drafts: Sequence[Draft]) -> None:
-        try:
-            found = matcher.find(
-                {draft.change.key: draft.change.body.get("match", {}) for draft in drafts}, self._asked()
-            )
-        except CallProblem as problem:
-            for draft in drafts:
-                draft.result = conclude(draft, refused(problem))
-            return
+        found = matcher.find({draft.change.key: draft.change.body.get("match", {}) for draft in drafts}, self._asked())
         for draft in drafts:
             match found.get(draft.change.key):
                 case Found(id=id_, properties=properties):
                     draft.id, draft.there = id_, properties
-                case str() as reason:
-                    draft.result = Result(draft.change.key, Outcome.REJECTED, kind="ambiguous match", reason=reason)
+                case Reply() as wrong:
+                    draft.result = conclude(draft, wrong)
 
     def _rename(self, drafts: Sequence[Draft]) -> None:
         """The same person with another address; where that is not possible, it goes on as if nothing were known."""

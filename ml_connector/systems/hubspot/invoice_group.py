@@ -28,6 +28,7 @@ from ml_connector.systems.hubspot.group import Halted, sentence
 from ml_connector.systems.hubspot.merging import for_new
 from ml_connector.systems.hubspot.pairs import associate, part
 from ml_connector.systems.hubspot.properties import COMPANIES, CONTACTS, INVOICES, LINE_ITEMS, OPTIONAL, PAYMENTS
+from ml_connector.systems.hubspot.searching import postponed
 
 LINE_TO_INVOICE, PAYMENT_TO_INVOICE = 410, 542
 """Types of associations (HubSpot reference, section 7)."""
@@ -67,6 +68,7 @@ class Draft:
         wrong: why it is not done.
         uncertain: something of it may still happen.
         linked: kind -> the id of what it is to be linked to, or None for nothing.
+        gone: kinds of which HubSpot does not know any more what it was linked to before.
     """
 
     change: Change
@@ -80,6 +82,7 @@ class Draft:
     note: str | None = None
     sent: Mapping[str, str] = field(default_factory=dict)
     linked: dict[str, str | None] = field(default_factory=dict)
+    gone: set[str] = field(default_factory=set)
 
     def fail(self, reply: Reply, where: str) -> None:
         if reply.decision is not None and self.wrong is None:
@@ -109,9 +112,12 @@ class InvoiceGroup:
             reached("hubspot: line items written")
             if self.ways.payment_key is not None:
                 self._children(PAYMENTS, self.ways.payment_key, PAYMENT_TO_INVOICE, "payments")
-            self._find_deals()
+            self._find_deals([draft for draft in self._open() if not _keeps_deal(draft)])
             for kind, name in FACTS.items():
-                self._link(kind, name)
+                self._link(kind, name, self._open())
+            gone = [draft for draft in self._open() if DEALS in draft.gone]
+            self._find_deals(gone)
+            self._link(DEALS, FACTS[DEALS], gone)
             reached("hubspot: invoices linked")
         except Stopped as problem:
             raise Halted([_result(draft) for draft in self.drafts if draft.wrong is not None], problem) from None
@@ -169,44 +175,44 @@ class InvoiceGroup:
             for id_ in children.uncertain:
                 drafts[id_].uncertain = True
 
-    def _find_deals(self) -> None:
-        """The deal that it is linked to stays as long as the reference does; the others are looked for."""
+    def _find_deals(self, drafts: Sequence[Draft]) -> None:
         deals = self.ways.deals
-        if deals is None:
+        if deals is None or not drafts:
             return
-        sought: dict[str, Sought] = {}
-        for draft in self._open():
-            body = draft.change.body
-            facts, reference = draft.change.facts, str(body.get("deal") or "")
-            if not facts.get("deal") or facts.get("reference", "") != reference:
-                sought[draft.trace] = Sought(reference, str(body.get("company") or ""))
-        if not sought:
-            return
+        sought = {
+            draft.trace: Sought(str(draft.change.body.get("deal") or ""), str(draft.change.body.get("company") or ""))
+            for draft in drafts
+        }
         try:
             chosen = deals.find(sought)
         except CallProblem as problem:
-            for draft in self._open():
-                if draft.trace in sought:
-                    draft.fail(refused(problem), "its deal: ")
-            return
-        for draft in self._open():
-            if draft.trace in sought:
-                choice = chosen.get(draft.trace, Choice())
-                draft.linked[DEALS], draft.note = choice.id, choice.note
+            chosen = dict.fromkeys(sought, Choice(wrong=postponed(problem)))
+        for draft in drafts:
+            choice = chosen.get(draft.trace, Choice())
+            draft.linked[DEALS] = choice.id
+            draft.note = choice.note or (draft.note if choice.id is None else None)
+            if choice.wrong is not None:
+                draft.fail(choice.wrong, "its deal: ")
 
-    def _link(self, kind: str, name: str) -> None:
-        """Link what it belongs to; what it belonged to before is taken off, if something else is known now."""
+    def _link(self, kind: str, name: str, drafts: Sequence[Draft]) -> None:
+        """Link what it belongs to; what it belonged to before is taken off, if something else is known now.
+
+        A deal that was linked before is linked again: people may have deleted it, or the invoice, which is new then.
+        """
+        again = kind == DEALS and self.ways.deals is not None
         old: list[tuple[str, str]] = []
         pairs: dict[tuple[str, str], Draft] = {}
-        drafts = self._open()
         for draft in drafts:
+            if draft.wrong is not None:
+                continue
             if kind != DEALS and (wanted := draft.change.body.get(name)):
                 draft.linked[kind] = str(wanted)
-            before = draft.change.facts.get(name)
+            before = None if kind in draft.gone else draft.change.facts.get(name)
             if kind not in draft.linked:  # nobody says that it belongs to something else
-                draft.linked[kind] = before
-                continue
-            if before and before != draft.linked[kind]:
+                draft.linked[kind] = before if again or not draft.reply.new else None
+                if not again:
+                    continue
+            elif before and before != draft.linked[kind]:
                 old.append((draft.id, str(before)))
             if (now := draft.linked[kind]) is not None:
                 pairs[draft.id, now] = draft
@@ -218,8 +224,11 @@ class InvoiceGroup:
         for pair, reply in associate(self.client, INVOICES, kind, list(pairs)).items():
             gone = reply.decision is not None and reply.decision.kind == NOT_FOUND
             if gone and kind != COMPANIES:  # people deleted what it can do without
-                pairs[pair].linked[kind] = None
-                pairs[pair].note = f"No {name} was linked: HubSpot does not know {pair[1]} any more."
+                draft = pairs[pair]
+                if draft.change.facts.get(name) == pair[1]:
+                    draft.gone.add(kind)
+                draft.linked[kind] = None
+                draft.note = f"No {name} was linked: HubSpot does not know {pair[1]} any more."
             else:
                 pairs[pair].fail(reply, f"its {name}: ")
 
@@ -269,6 +278,12 @@ def _facts(draft: Draft) -> dict[str, Any]:
     if "deal" in facts and draft.change.body.get("deal"):
         facts["reference"] = draft.change.body["deal"]
     return facts
+
+
+def _keeps_deal(draft: Draft) -> bool:
+    """Whether the deal that it was linked to stays: as long as the reference does."""
+    facts = draft.change.facts
+    return bool(facts.get("deal")) and facts.get("reference", "") == str(draft.change.body.get("deal") or "")
 
 
 def _is_linked(draft: Draft) -> bool:

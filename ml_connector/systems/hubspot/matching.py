@@ -3,32 +3,43 @@
 In the configured order: a property with unique values is read, a hundred values a call; any other is searched for,
 because nothing else serves there, at the pace of searches. The search index lags (HubSpot reference, section 6), so
 what it names is read before anything is done with it. Exactly one company is adopted; several are a rejection that
-names them.
+names their ids; values and names stay out of it, because reasons stand in plain text in the ledger.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any, Final
 
-from ml_connector.systems.hubspot.batches import grouped, read, records_of
+from ml_connector.http import Action, CallProblem, Decision
+from ml_connector.systems.hubspot.batches import Reply
 from ml_connector.systems.hubspot.client import HubSpotClient
+from ml_connector.systems.hubspot.searching import Finder, postponed
 
-VALUES = 50
-"""Values of one search: its body may have 3,000 characters, its page 200 results (section 6)."""
-PAGE = 200
 NAMED = 5
 """So many of several companies are named in a rejection."""
+AMBIGUOUS: Final = "ambiguous match"
 
 DOMAIN: Final = "domain"
 PHONES: Final = frozenset({"phone", "mobilephone"})
-FREE_MAIL: Final = frozenset(
-    {"gmail.com", "hotmail.com", "outlook.com", "live.com", "yahoo.com", "icloud.com", "online.no", "msn.com"}
+PROVIDERS: Final = re.compile(
+    r"(?:aol|gmail|gmx|googlemail|hotmail|icloud|live|msn|outlook|proton|protonmail|rocketmail|tuta|tutanota|windowslive"
+    r"|yahoo|yandex|ymail)\.(?:[a-z]{2,3}|com?\.[a-z]{2})"
 )
-"""Domains that say nothing about a company."""
+"""Providers of mail that have a domain in many countries: what they have says nothing about a company."""
+FREE_MAIL: Final = frozenset(
+    """
+    fastmail.com inbox.com mac.com mail.com mail.ru me.com pm.me web.de zoho.com
+    bluezone.no broadpark.no c2i.net frisurf.no getmail.no lyse.net online.no start.no
+    bredband.net comhem.se glocalnet.net home.se passagen.se spray.se swipnet.se tele2.se telia.com
+    get2net.dk jubii.dk mail.dk mail.tele.dk ofir.dk post.tele.dk privat.dk stofanet.dk webspeed.dk youmail.dk
+    elisanet.fi kolumbus.fi luukku.com pp.inet.fi saunalahti.fi suomi24.fi
+    """.split()
+)
+"""Other domains that say as little."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,95 +57,86 @@ class Found:
 
 @dataclass(slots=True)
 class Matcher:
-    """Finds companies; thread-safe. Raises CallProblem, Stopped.
+    """Finds companies; thread-safe. Raises Stopped.
 
     Attributes:
         kind: of the object.
         key: the unique property that holds our key: who has one belongs to a record already.
         unique: property -> whether its values are unique, in the order in which they are tried.
-        label: the property by which people know a company.
     """
 
     client: HubSpotClient
     kind: str
     key: str
     unique: Mapping[str, bool]
-    label: str = "name"
     _adopted: dict[str, str] = field(default_factory=dict)  # HubSpot's id -> the record that takes it in this run
     _lock: Lock = field(default_factory=Lock)
 
-    def find(self, values: Mapping[str, Mapping[str, str]], asked: Sequence[str]) -> dict[str, Found | str]:
+    def find(self, values: Mapping[str, Mapping[str, str]], asked: Sequence[str]) -> dict[str, Found | Reply]:
         """Record -> the company that is its own, or why none can be; records without a match are left out.
 
         Args:
             values: record -> property -> value.
             asked: properties that are needed of a company.
         """
-        decided: dict[str, Found | str] = {}
+        decided: dict[str, Found | Reply] = {}
         for name, is_unique in self.unique.items():
             sought = {
-                key: value
+                key: text
                 for key, wanted in values.items()
-                if key not in decided and (value := normal(name, wanted.get(name, "")))
+                if key not in decided and normal(name, text := wanted.get(name, "").strip())
             }
             if not sought:
                 continue
-            by_value = self._companies(name, sorted(set(sought.values())), is_unique, asked)
-            for key, value in sought.items():
-                if companies := by_value.get(value):
-                    decided[key] = self._decide(key, name, value, companies)
+            finder = Finder(self.client, self.kind, name)
+            try:
+                by_value = self._companies(finder, sorted(set(sought.values())), is_unique, asked)
+            except CallProblem as problem:
+                decided |= dict.fromkeys(sought, postponed(problem))
+                continue
+            for key, text in sought.items():
+                if wrong := finder.wrong.get(text if is_unique else normal(name, text)):
+                    decided[key] = wrong
+                elif companies := by_value.get(normal(name, text)):
+                    decided[key] = self._decide(key, name, companies)
         return decided
 
     def _companies(
-        self, name: str, values: Sequence[str], is_unique: bool, asked: Sequence[str]
+        self, finder: Finder, texts: Sequence[str], is_unique: bool, asked: Sequence[str]
     ) -> dict[str, list[Found]]:
-        """Value -> the companies that have it and belong to no record."""
-        needed = [*asked, self.key, self.label, name]
+        """Value in its normal form -> the companies that have it and belong to no record."""
+        name = finder.name
+        needed = [*asked, self.key, name]
+        wanted = {normal(name, text) for text in texts}
         if is_unique:
-            records = read(self.client, self.kind, values, needed, unique=name).values()
+            records = finder.read({text: [text] for text in texts}, needed)  # as it is written, capitals and all
         else:
-            ids = [one for group in grouped(values, VALUES) for one in self._search(name, group)]
-            records = read(self.client, self.kind, ids, needed).values()
+            records = finder.search({value: spellings(name, value) for value in sorted(wanted)}, needed)
         found: dict[str, list[Found]] = {}
         for record in records:
             properties = record["properties"]
             value = normal(name, str(properties.get(name) or ""))
-            if value in values and not properties.get(self.key):
+            if value in wanted and not properties.get(self.key):
                 found.setdefault(value, []).append(Found(record["id"], properties))
         return found
 
-    def _search(self, name: str, values: Sequence[str]) -> Iterator[str]:
-        """Ids of companies that the index has under these values, or under another way of writing them."""
-        written = list(dict.fromkeys(form for value in values for form in spellings(name, value)))
-        after = "0"
-        while True:
-            body = {
-                "filterGroups": [{"filters": [{"propertyName": name, "operator": "IN", "values": written}]}],
-                "sorts": [],
-                "properties": [name],
-                "limit": PAGE,
-                "after": after,
-            }
-            data = self.client.search(self.client.routes.search(self.kind), body).data
-            yield from (record["id"] for record in records_of(data["results"]))
-            following = ((data.get("paging") or {}).get("next") or {}).get("after")
-            if not following:
-                return
-            after = str(following)
-
-    def _decide(self, key: str, name: str, value: str, companies: Sequence[Found]) -> Found | str:
+    def _decide(self, key: str, name: str, companies: Sequence[Found]) -> Found | Reply:
         if len(companies) > 1:
-            named = ", ".join(f"{one.id} ({one.properties.get(self.label) or 'no name'})" for one in companies[:NAMED])
+            named = ", ".join(one.id for one in companies[:NAMED])
             more = f" and {len(companies) - NAMED} more" if len(companies) > NAMED else ""
-            return (
-                f"{len(companies)} {self.kind} at HubSpot have the {name} {value}: {named}{more}. Merge them at "
+            return _ambiguous(
+                f"{len(companies)} {self.kind} at HubSpot have this customer's {name}: {named}{more}. Merge them at "
                 f"HubSpot, or write this customer's key into the {self.key} of the right one."
             )
         with self._lock:
             taken_by = self._adopted.setdefault(companies[0].id, key)
         if taken_by != key:
-            return f"The one of the {self.kind} at HubSpot with the {name} {value}, {companies[0].id}, is {taken_by}'s."
+            return _ambiguous(f"{companies[0].id}, which has this customer's {name} at HubSpot, is {taken_by}'s.")
         return companies[0]
+
+
+def _ambiguous(reason: str) -> Reply:
+    return Reply(decision=Decision(Action.REJECT_RECORD, AMBIGUOUS, reason))
 
 
 def normal(name: str, value: str) -> str:
@@ -160,4 +162,4 @@ def _domain(text: str) -> str:
     """Of an address, a web page or a plain domain."""
     host = text.rpartition("@")[2] if "@" in text else re.sub(r"^[a-z]+://", "", text)
     host = re.split(r"[/:?#\s]", host, maxsplit=1)[0].removeprefix("www.").strip(".")
-    return "" if "." not in host or host in FREE_MAIL else host
+    return "" if "." not in host or host in FREE_MAIL or PROVIDERS.fullmatch(host) else host

@@ -10,6 +10,7 @@ import pytest
 
 from ml_connector.engine.records import Change, Outcome, Result
 from ml_connector.errors import StoppedProblem
+from ml_connector.http import Action, Answer, BatchRefused, Decision
 from ml_connector_tests.systems.hubspot.conftest import OpenTarget
 from ml_connector_tests.systems.hubspot.invoice_support import change, credit_note, invoice, key_of, line, payment
 from ml_connector_tests.systems.hubspot.support import HubSpot, Target
@@ -359,10 +360,47 @@ def test_several_deals_are_none_and_a_note(open_invoices: Any) -> None:
     result = send_one(target, invoice(), **BY_ORDER)
     assert result.outcome is Outcome.CREATED
     assert result.reason in (
-        f"No deal was linked: 2 deals have the order_number PO-7: {one} (D), {other} (E).",
-        f"No deal was linked: 2 deals have the order_number PO-7: {other} (E), {one} (D).",
+        f"No deal was linked: 2 deals have the invoice's reference as their order_number: {one} (D), {other} (E).",
+        f"No deal was linked: 2 deals have the invoice's reference as their order_number: {other} (E), {one} (D).",
     )
     assert linked(target.hubspot, result.facts["id"], "deals") == []
+
+
+def test_long_references_are_spread_over_searches(open_invoices: Any) -> None:
+    """One that no search can hold has no deal, and a note; it takes nobody else's."""
+    target = open_invoices(**BY_ORDER)
+    order_property(target, unique=False)
+    found = deal(target, order_number="PO-3")
+    target.hubspot.control("search-index", {})
+    references = ["x" * 3_000, "PO-3", *(f"{'PO-' * 30}{number}" for number in range(60))]
+    rows = [invoice(str(300 + index), customerRefNumber=one) for index, one in enumerate(references)]
+    results = send(target, *(change(row, **BY_ORDER) for row in rows))
+    assert {result.outcome for result in results.values()} == {Outcome.CREATED}
+    assert results["Invoice-301"].facts["deal"] == found
+    assert results["Invoice-300"].reason == (
+        "No deal was linked: the invoice's reference is too long to be searched for."
+    )
+
+
+def test_a_refused_search_for_deals_fails_the_invoice_that_spoils_it(
+    open_invoices: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is due again; the others go on."""
+    target = open_invoices(**BY_ORDER)
+    order_property(target, unique=False)
+    client = target.account.client
+    search = client.search
+
+    def refusing(path: str, body: Mapping[str, Any]) -> Answer:
+        if "po-2" in body["filterGroups"][0]["filters"][0]["values"]:
+            raise BatchRefused(Decision(Action.BISECT, "validation", "HubSpot refuses this"), 400)
+        return search(path, body)
+
+    monkeypatch.setattr(client, "search", refusing)
+    rows = [invoice(str(300 + index), customerRefNumber=f"PO-{index}") for index in range(5)]
+    results = send(target, *(change(row, **BY_ORDER) for row in rows))
+    assert (results["Invoice-302"].outcome, results["Invoice-302"].kind) == (Outcome.FAILED, "validation")
+    assert [result.outcome for result in results.values()].count(Outcome.CREATED) == 4
 
 
 def test_the_only_open_deal_of_the_company_is_linked_and_stays(open_invoices: Any) -> None:
@@ -403,6 +441,52 @@ def test_a_deal_that_people_deleted_holds_nothing_up(open_invoices: Any) -> None
     assert facts["deal"] == linked_deal
     target.hubspot.delete("deals", linked_deal)
     assert send_one(target, invoice(), linked=True, facts=facts, **BY_ORDER).outcome is Outcome.UPDATED
+
+
+@pytest.mark.parametrize("unique", [True, False])
+def test_a_new_deal_takes_the_place_of_one_that_people_deleted(open_invoices: Any, unique: bool) -> None:
+    """It is found when the invoice changes; without one there is a note, and it is looked for again."""
+    target = open_invoices(**BY_ORDER)
+    order_property(target, unique=unique)
+    first = deal(target, order_number="PO-7")
+    target.hubspot.control("search-index", {})
+    facts = send_one(target, invoice(), **BY_ORDER).facts
+    assert facts["deal"] == first
+    target.hubspot.delete("deals", first)
+    result = send_one(target, invoice(), linked=True, facts=facts, **BY_ORDER)
+    assert result.reason == f"No deal was linked: HubSpot does not know {first} any more."
+    assert "deal" not in result.facts
+    second = deal(target, order_number="PO-7")
+    target.hubspot.control("search-index", {})
+    result = send_one(target, invoice(), linked=True, facts=facts, **BY_ORDER)
+    assert (result.outcome, result.reason, result.facts["deal"]) == (Outcome.UPDATED, None, second)
+    assert linked(target.hubspot, facts["id"], "deals") == [second]
+
+
+def test_a_deleted_deal_is_let_go_for_another_reference(open_invoices: Any) -> None:
+    """Its link is taken off, although there is none any more."""
+    target = open_invoices(**BY_ORDER)
+    order_property(target, unique=True)
+    first, second = deal(target, order_number="PO-7"), deal(target, order_number="PO-8")
+    facts = send_one(target, invoice(), **BY_ORDER).facts
+    target.hubspot.delete("deals", first)
+    result = send_one(target, invoice(customerRefNumber="PO-8"), linked=True, facts=facts, **BY_ORDER)
+    assert (result.outcome, result.facts["deal"]) == (Outcome.UPDATED, second)
+
+
+@pytest.mark.parametrize("rule", [BY_ORDER, {}], ids=["with the rule", "the rule is off"])
+def test_an_invoice_that_comes_back_has_its_deal_again(open_invoices: Any, rule: dict[str, Any]) -> None:
+    """People deleted it. What is not linked any more does not stand in the facts, either."""
+    target = open_invoices(**BY_ORDER)
+    order_property(target, unique=True)
+    found = deal(target, order_number="PO-7")
+    facts = send_one(target, invoice(), **BY_ORDER).facts
+    target.hubspot.delete("invoices", facts["id"])
+    target = Target(target.hubspot, open_invoices(**rule).account)
+    result = send_one(target, invoice(), linked=True, facts=facts, **rule)
+    assert result.facts["id"] != facts["id"]
+    assert linked(target.hubspot, result.facts["id"], "deals") == ([found] if rule else [])
+    assert result.facts.get("deal") == (found if rule else None)
 
 
 def test_a_rule_that_is_switched_off_leaves_the_links_that_it_made(open_invoices: Any) -> None:

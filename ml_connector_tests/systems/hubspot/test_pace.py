@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from ml_connector.errors import StoppedProblem
+from ml_connector.http import ApiClient, Pace
 from ml_connector.http.pace import TooLong
+from ml_connector.systems.hubspot.client import HubSpotClient
 from ml_connector.systems.hubspot.pace import RatePace, SearchPace
 from ml_connector_tests.systems.hubspot.conftest import OpenTarget
 from ml_connector_tests.systems.hubspot.support import HubSpot, change, customer, desired
@@ -61,6 +64,26 @@ def test_headers_that_say_nothing_change_nothing() -> None:
 def test_searches_come_one_after_the_other() -> None:
     """Never more than four a second."""
     assert seconds_of(SearchPace(gap=0.05), 4) >= 0.15
+
+
+def test_all_threads_search_at_one_pace(open_target: OpenTarget, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many begin at once: the limit is the account's."""
+    made: list[Pace] = []
+    make = HubSpotClient._client
+
+    def slowly(self: HubSpotClient, pace: Pace) -> ApiClient:
+        time.sleep(0.02)
+        made.append(pace)
+        return make(self, pace)
+
+    monkeypatch.setattr(HubSpotClient, "_client", slowly)
+    client = open_target().account.client
+    body = {"filterGroups": [], "sorts": [], "properties": ["name"], "limit": 1, "after": "0"}
+    before = client.calls
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: client.search(client.routes.search("companies"), body), range(4)))
+    assert len([pace for pace in made if isinstance(pace, SearchPace)]) == 1
+    assert client.calls - before == 4
 
 
 def test_the_day_of_the_account_stops_the_delivery(open_target: OpenTarget, hubspot: HubSpot) -> None:
