@@ -31,7 +31,50 @@ PROVIDERS: Final = re.compile(
 )
 """Providers of mail that have a domain in many countries: what they have says nothing about a company."""
 FREE_MAIL: Final = frozenset(
-    ["fastmail.com", "inbox.com", "mac.com", "mail.com", "mail.ru", "me.com", "pm.me", "web.de", "zoho.com", "bluezone.no", "broadpark.no", "c2i.net", "frisurf.no", "getmail.no", "lyse.net", "online.no", "start.no", "bredband.net", "comhem.se", "glocalnet.net", "home.se", "passagen.se", "spray.se", "swipnet.se", "tele2.se", "telia.com", "get2net.dk", "jubii.dk", "mail.dk", "mail.tele.dk", "ofir.dk", "post.tele.dk", "privat.dk", "stofanet.dk", "webspeed.dk", "youmail.dk", "elisanet.fi", "kolumbus.fi", "luukku.com", "pp.inet.fi", "saunalahti.fi", "suomi24.fi"]
+    [
+        "fastmail.com",
+        "inbox.com",
+        "mac.com",
+        "mail.com",
+        "mail.ru",
+        "me.com",
+        "pm.me",
+        "web.de",
+        "zoho.com",
+        "bluezone.no",
+        "broadpark.no",
+        "c2i.net",
+        "frisurf.no",
+        "getmail.no",
+        "lyse.net",
+        "online.no",
+        "start.no",
+        "bredband.net",
+        "comhem.se",
+        "glocalnet.net",
+        "home.se",
+        "passagen.se",
+        "spray.se",
+        "swipnet.se",
+        "tele2.se",
+        "telia.com",
+        "get2net.dk",
+        "jubii.dk",
+        "mail.dk",
+        "mail.tele.dk",
+        "ofir.dk",
+        "post.tele.dk",
+        "privat.dk",
+        "stofanet.dk",
+        "webspeed.dk",
+        "youmail.dk",
+        "elisanet.fi",
+        "kolumbus.fi",
+        "luukku.com",
+        "pp.inet.fi",
+        "saunalahti.fi",
+        "suomi24.fi",
+    ]
 )
 """Other domains that say as little."""
 
