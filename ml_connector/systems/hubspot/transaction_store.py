@@ -16,7 +16,7 @@ from ml_connector.errors import ConfigurationProblem
 from ml_connector.http import RecordRefused, stop, stopping
 from ml_connector.systems.hubspot.client import HubSpotClient
 from ml_connector.systems.hubspot.errors import NAME, SETUP
-from ml_connector.systems.hubspot.properties import INVOICES, NOT_UNIQUE, Property, present
+from ml_connector.systems.hubspot.properties import INVOICES, NOT_UNIQUE, Present, Property, present
 from ml_connector.systems.hubspot.transaction_settings import TransactionsSettings
 from ml_connector.systems.hubspot.transactions import INVOICE_TYPES, OBJECT_TYPES
 from ml_connector.systems.registry import Finding, SetupStep
@@ -145,14 +145,19 @@ def _needed(store: Store, settings: TransactionsSettings) -> Iterator[Property]:
 
 def _missing(client: HubSpotClient, type_id: str, settings: TransactionsSettings) -> list[Property]:
     there = present(client, type_id)
-    needed = list(_needed(Store(True, ""), settings))
-    if wrong := [one for one in needed if one.unique and one.name in there and not there[one.name].unique]:
+    return [one for one in _needed(Store(True, ""), settings) if _is_missing(one, there)]
+
+
+def _is_missing(one: Property, there: Mapping[str, Present]) -> bool:
+    """Raises ConfigurationProblem for a key that cannot be one."""
+    found = there.get(one.name)
+    if found is not None and one.unique and not found.unique:
         raise ConfigurationProblem(
-            f"{NAME} has a property {wrong[0].name} of {settings.object} already, and it is not unique.",
+            f"{NAME} has a property {one.name} of {one.kind} already, and it is not unique.",
             "Without a unique key the same batch could become two records. Nothing was created.",
             NOT_UNIQUE,
         )
-    return [one for one in needed if one.name not in there]
+    return found is None
 
 
 def _create(client: HubSpotClient, settings: TransactionsSettings) -> None:
@@ -168,10 +173,16 @@ def _create(client: HubSpotClient, settings: TransactionsSettings) -> None:
 
 
 def _add(client: HubSpotClient, type_id: str, one: Property) -> None:
-    if one.name in present(client, type_id):
+    """Create it unless it is there by now, as it has to be."""
+    if not _is_missing(one, present(client, type_id)):
         return
     with stopping(NAME, f"creating the property {one.name} of transactions"):
-        client.post(client.routes.properties(type_id), one.definition | {"groupName": _group(one.kind)})
+        try:
+            client.post(client.routes.properties(type_id), one.definition | {"groupName": _group(one.kind)})
+        except RecordRefused as problem:
+            if problem.status != TAKEN:
+                raise
+            _is_missing(one, present(client, type_id))
 
 
 def _definition(settings: TransactionsSettings) -> dict[str, Any]:

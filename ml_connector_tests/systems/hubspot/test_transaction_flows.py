@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -10,7 +10,10 @@ import pytest
 
 from ml_connector.engine.records import Change, Operation
 from ml_connector.errors import ConfigurationProblem, StoppedProblem
+from ml_connector.systems.hubspot import transaction_store
 from ml_connector.systems.hubspot.account import HubSpotAccount
+from ml_connector.systems.hubspot.client import HubSpotClient
+from ml_connector.systems.hubspot.properties import Present, present
 from ml_connector_tests.systems.hubspot.conftest import OpenSync
 from ml_connector_tests.systems.hubspot.invoice_support import DocumentSync, batch, credit_note, invoice, posting
 from ml_connector_tests.systems.hubspot.support import HubSpot, contact, counts, customer
@@ -190,6 +193,38 @@ def test_setup_creates_the_object_once_and_then_what_it_lacks(
     hubspot.http.delete(f"/crm/v3/properties/{kind}/documents", headers=headers).raise_for_status()
     assert set_up(account) == ["create the property documents of visma_transaction"]
     assert account.setup() == []
+
+
+@pytest.mark.parametrize("unique", [True, False])
+def test_a_property_that_somebody_else_creates_meanwhile_is_there(
+    open_account: Callable[..., HubSpotAccount], hubspot: HubSpot, monkeypatch: pytest.MonkeyPatch, unique: bool
+) -> None:
+    """HubSpot answers 409, and that is done; unless it is our key and not unique."""
+    account = open_account(flows={**FLOWS, "transactions": {}})
+    set_up(account)
+    headers = {"Authorization": f"Bearer {hubspot.settings.access_token}"}
+    routes, kind = account.client.routes, type_id(hubspot)
+    name = "documents" if unique else "visma_transaction_key"
+    hubspot.http.delete(f"/crm/v3/properties/{kind}/{name}", headers=headers).raise_for_status()
+    (step,) = account.setup()
+    looked = []
+
+    def meanwhile(client: HubSpotClient, of: str) -> Mapping[str, Present]:
+        found = present(client, of)
+        if not looked:
+            group = "visma_transaction_information"
+            body = {"name": name, "label": "X", "type": "string", "fieldType": "text", "groupName": group}
+            account.client.post(routes.properties(kind), body)
+        looked.append(of)
+        return found
+
+    monkeypatch.setattr(transaction_store, "present", meanwhile)
+    if unique:
+        step.apply()
+        assert account.setup() == []
+    else:
+        with pytest.raises(ConfigurationProblem, match="visma_transaction_key of visma_transaction already"):
+            step.apply()
 
 
 def test_an_object_whose_key_is_not_unique_is_never_ours(
