@@ -195,7 +195,9 @@ class Group:
         return [LIFECYCLE, *(name for name, rule in self.kind.rules.items() if rule != OVERWRITE)]
 
     def _match(self, matcher: Matcher, drafts: Sequence[Draft]) -> None:
-        found = matcher.find({draft.change.key: draft.change.body.get("match", {}) for draft in drafts}, self._asked())
+        values = {draft.change.key: draft.change.body.get("match", {}) for draft in drafts}
+        written = {name for draft in drafts for name in draft.wanted}
+        found = matcher.find(values, self._asked(), written)
         for draft in drafts:
             match found.get(draft.change.key):
                 case Found(id=id_, properties=properties):

@@ -9,11 +9,12 @@ names their ids; values and names stay out of it, because reasons stand in plain
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
+from ml_connector.engine.claims import natural
 from ml_connector.http import Action, CallProblem, Decision
 from ml_connector.systems.hubspot.batches import Reply
 from ml_connector.systems.hubspot.client import HubSpotClient
@@ -24,6 +25,8 @@ NAMED = 5
 AMBIGUOUS: Final = "ambiguous match"
 
 DOMAIN: Final = "domain"
+WEBSITE: Final = "website"
+"""HubSpot makes the domain of it."""
 PHONES: Final = frozenset({"phone", "mobilephone"})
 PROVIDERS: Final = re.compile(
     r"(?:aol|gmail|gmx|googlemail|hotmail|icloud|live|msn|outlook|proton|protonmail|rocketmail|tuta|tutanota|windowslive"
@@ -31,51 +34,19 @@ PROVIDERS: Final = re.compile(
 )
 """Providers of mail that have a domain in many countries: what they have says nothing about a company."""
 FREE_MAIL: Final = frozenset(
-    [
-        "fastmail.com",
-        "inbox.com",
-        "mac.com",
-        "mail.com",
-        "mail.ru",
-        "me.com",
-        "pm.me",
-        "web.de",
-        "zoho.com",
-        "bluezone.no",
-        "broadpark.no",
-        "c2i.net",
-        "frisurf.no",
-        "getmail.no",
-        "lyse.net",
-        "online.no",
-        "start.no",
-        "bredband.net",
-        "comhem.se",
-        "glocalnet.net",
-        "home.se",
-        "passagen.se",
-        "spray.se",
-        "swipnet.se",
-        "tele2.se",
-        "telia.com",
-        "get2net.dk",
-        "jubii.dk",
-        "mail.dk",
-        "mail.tele.dk",
-        "ofir.dk",
-        "post.tele.dk",
-        "privat.dk",
-        "stofanet.dk",
-        "webspeed.dk",
-        "youmail.dk",
-        "elisanet.fi",
-        "kolumbus.fi",
-        "luukku.com",
-        "pp.inet.fi",
-        "saunalahti.fi",
+    {
+        "fastmail.com", "inbox.com", "mac.com", "mail.com", "mail.ru",
+        "me.com", "pm.me", "web.de", "zoho.com",
+        "bluezone.no", "broadpark.no", "c2i.net", "frisurf.no", "getmail.no",
+        "lyse.net", "online.no", "start.no",
+        "bredband.net", "comhem.se", "glocalnet.net", "home.se", "passagen.se",
+        "spray.se", "swipnet.se", "tele2.se", "telia.com",
+        "get2net.dk", "jubii.dk", "mail.dk", "mail.tele.dk", "ofir.dk",
+        "post.tele.dk", "privat.dk", "stofanet.dk", "webspeed.dk", "youmail.dk",
+        "elisanet.fi", "kolumbus.fi", "luukku.com", "pp.inet.fi", "saunalahti.fi",
         "suomi24.fi",
-    ]
-)
+    }
+)  # fmt: skip
 """Other domains that say as little."""
 
 
@@ -90,6 +61,13 @@ class Found:
 
     id: str
     properties: Mapping[str, Any]
+
+
+class Taken(NamedTuple):
+    """A company that is another record's."""
+
+    id: str
+    by: str
 
 
 @dataclass(slots=True)
@@ -109,12 +87,18 @@ class Matcher:
     _adopted: dict[str, str] = field(default_factory=dict)  # HubSpot's id -> the record that takes it in this run
     _lock: Lock = field(default_factory=Lock)
 
-    def find(self, values: Mapping[str, Mapping[str, str]], asked: Sequence[str]) -> dict[str, Found | Reply]:
+    def find(
+        self, values: Mapping[str, Mapping[str, str]], asked: Sequence[str], written: Set[str] = frozenset()
+    ) -> dict[str, Found | Reply]:
         """Record -> the company that is its own, or why none can be; records without a match are left out.
+
+        Of several records that want one company, the one with the lowest key takes it.
 
         Args:
             values: record -> property -> value.
             asked: properties that are needed of a company.
+            written: properties that we write ourselves: that a record's company has the value says nothing, because it
+                may be from us. Elsewhere people have put it there, and nobody else gets a second company beside it.
         """
         decided: dict[str, Found | Reply] = {}
         for name, is_unique in self.unique.items():
@@ -131,17 +115,26 @@ class Matcher:
             except CallProblem as problem:
                 decided |= dict.fromkeys(sought, postponed(problem))
                 continue
-            for key, text in sought.items():
+            shared = name in written or (name == DOMAIN and WEBSITE in written)
+            for key, text in sorted(sought.items(), key=lambda one: natural(one[0])):
                 if wrong := finder.wrong.get(text if is_unique else normal(name, text)):
                     decided[key] = wrong
                 elif companies := by_value.get(normal(name, text)):
-                    decided[key] = self._decide(key, name, companies)
+                    decision = self._decide(key, name, companies)
+                    if isinstance(decision, Taken):
+                        if shared:
+                            continue
+                        decision = _ambiguous(
+                            f"{decision.id}, which has the {name} of {key} at HubSpot, is {decision.by}'s. Write the "
+                            f"key of {key} into the {self.key} of a company of its own."
+                        )
+                    decided[key] = decision
         return decided
 
     def _companies(
         self, finder: Finder, texts: Sequence[str], is_unique: bool, asked: Sequence[str]
     ) -> dict[str, list[Found]]:
-        """Value in its normal form -> the companies that have it and belong to no record."""
+        """Value in its normal form -> the companies that have it."""
         name = finder.name
         needed = [*asked, self.key, name]
         wanted = {normal(name, text) for text in texts}
@@ -153,23 +146,25 @@ class Matcher:
         for record in records:
             properties = record["properties"]
             value = normal(name, str(properties.get(name) or ""))
-            if value in wanted and not properties.get(self.key):
+            if value in wanted:
                 found.setdefault(value, []).append(Found(record["id"], properties))
         return found
 
-    def _decide(self, key: str, name: str, companies: Sequence[Found]) -> Found | Reply:
-        if len(companies) > 1:
-            named = ", ".join(one.id for one in companies[:NAMED])
-            more = f" and {len(companies) - NAMED} more" if len(companies) > NAMED else ""
+    def _decide(self, key: str, name: str, companies: Sequence[Found]) -> Found | Taken | Reply:
+        """Which company it is; whose it is, where none is free."""
+        free = [one for one in companies if not one.properties.get(self.key)]
+        if len(free) > 1:
+            named = ", ".join(one.id for one in free[:NAMED])
+            more = f" and {len(free) - NAMED} more" if len(free) > NAMED else ""
             return _ambiguous(
-                f"{len(companies)} {self.kind} at HubSpot have this customer's {name}: {named}{more}. Merge them at "
+                f"{len(free)} {self.kind} at HubSpot have this customer's {name}: {named}{more}. Merge them at "
                 f"HubSpot, or write this customer's key into the {self.key} of the right one."
             )
+        if not free:
+            return Taken(companies[0].id, str(companies[0].properties[self.key]))
         with self._lock:
-            taken_by = self._adopted.setdefault(companies[0].id, key)
-        if taken_by != key:
-            return _ambiguous(f"{companies[0].id}, which has this customer's {name} at HubSpot, is {taken_by}'s.")
-        return companies[0]
+            taken_by = self._adopted.setdefault(free[0].id, key)
+        return free[0] if taken_by == key else Taken(free[0].id, taken_by)
 
 
 def _ambiguous(reason: str) -> Reply:

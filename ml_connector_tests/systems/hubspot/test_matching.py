@@ -93,25 +93,53 @@ def test_several_companies_are_a_rejection_that_names_them(open_target: OpenTarg
     assert "and 2 more" in result.reason
 
 
-def test_one_company_is_adopted_by_one_customer(open_target: OpenTarget) -> None:
-    """The other is rejected, and says whose it is."""
+@pytest.mark.parametrize("order", [("10001", "9999"), ("9999", "10001")])
+def test_one_company_is_adopted_by_one_customer(open_target: OpenTarget, order: tuple[str, str]) -> None:
+    """The one with the lowest number, whoever comes first; the other is rejected, and says whose it is."""
     target = open_target(companies=BY_DOMAIN)
-    target.hubspot.make("companies", name="Nordfisk", domain="nordfisk.no")
-    results = send(target, BY_DOMAIN, customer("10001"), customer("10002"))
-    assert results["10001"].outcome is Outcome.UPDATED
-    assert (results["10002"].outcome, results["10002"].kind) == (Outcome.REJECTED, "ambiguous match")
-    assert "is 10001's" in str(results["10002"].reason)
+    there = target.hubspot.make("companies", name="Nordfisk", domain="nordfisk.no")
+    results = send(target, BY_DOMAIN, *(customer(number, internalId=int(number)) for number in order))
+    assert (results["9999"].outcome, results["9999"].facts["id"]) == (Outcome.UPDATED, there)
+    assert (results["10001"].outcome, results["10001"].kind) == (Outcome.REJECTED, "ambiguous match")
+    assert f"{there}, which has the domain of 10001 at HubSpot, is 9999's." in str(results["10001"].reason)
 
 
-def test_a_company_of_another_record_is_nobody_elses_match(open_target: OpenTarget) -> None:
-    """It is read before it is adopted: the index may not know yet that it has a key."""
+def test_a_company_of_another_customer_keeps_the_next_one_rejected(open_sync: OpenSync) -> None:
+    """No second company beside it, however often the customer changes, until people say which one is its own."""
+    sync = open_sync(companies=BY_DOMAIN)
+    there = sync.hubspot.make("companies", name="Kjede", domain="kjede.no")
+    sync.sync(customer("10001", "a@kjede.no"), customer("10002", "b@kjede.no"))
+    sync.sync(customer("10002", "b@kjede.no", name="Kjede Sør"))
+    state = sync.state("companies", "10002")
+    assert (state.outcome, state.kind) == (Outcome.REJECTED, "ambiguous match")
+    assert f"{there}, which has the domain of 10002 at HubSpot, is nordic:1's." in str(state.reason)
+    assert len(sync.hubspot.records("companies")) == 1
+    own = sync.hubspot.make("companies", name="Sør", visma_customer_id="nordic:2")
+    sync.sync(customer("10002", "b@kjede.no", name="Kjede Sør AS"))
+    assert sync.state("companies", "10002").facts == {"id": own}
+
+
+def test_a_value_that_we_write_ourselves_keeps_nobody_from_a_company(open_sync: OpenSync) -> None:
+    """Two customers may have one switchboard: that the company of one has the number is our own doing."""
+    sync = open_sync(companies={"match": {"phone": "main_contact.phone1"}})
+    there = sync.hubspot.make("companies", name="Kjede", phone="+4777000000")
+    sync.sync(customer("10001"), customer("10002"))
+    sync.sync(customer("10003"))
+    ids = {key: sync.state("companies", key).facts["id"] for key in ("10001", "10002", "10003")}
+    assert ids["10001"] == there
+    assert len(set(ids.values())) == 3
+
+
+def test_what_the_index_does_not_know_yet_is_read(open_target: OpenTarget) -> None:
+    """A company that has a key by now is nobody else's, whatever the search says."""
     target = open_target(companies=BY_DOMAIN)
     target.hubspot.configure(search_lag_seconds=3600.0)
     target.hubspot.make("companies", name="Nordfisk", domain="nordfisk.no")
     target.hubspot.control("search-index", {})
     send(target, BY_DOMAIN, customer("10001"))
     again = open_target(companies=BY_DOMAIN)
-    assert send(again, BY_DOMAIN, customer("10002"))["10002"].outcome is Outcome.CREATED
+    assert send(again, BY_DOMAIN, customer("10002"))["10002"].outcome is Outcome.REJECTED
+    assert len(target.hubspot.records("companies")) == 1
 
 
 def test_what_has_our_key_already_is_not_searched_for(open_target: OpenTarget) -> None:
