@@ -29,6 +29,7 @@ from ml_connector.home import Home
 Figures = dict[str, Any]
 CONNECTIONS = 8
 LATENCY = 0.05  # seconds; Mailchimp's own are longer
+FIRST_NUMBER = 10_001  # of the customers that the simulator makes up
 console = Console(width=110)
 
 
@@ -102,11 +103,15 @@ def busy(customers: int) -> None:
     goal("single writes: connections busy at least 90 %", share, 0.9, at_least=True)
 
 
+UNLIMITED = ("--burst", "100000000", "--association-burst", "100000000", "--daily", "100000000")
+PARTIES = ("--no-awkward", "--contacts-share", "1", "--suppliers", "0", "--invoices", "0", "--journals", "0")
+INVOICES = 3_000
+BAD = 0.01  # share of the customers
+
+
 def hubspot(customers: int) -> None:
-    """Calls for each changed record: companies, their contact persons, and the links between them."""
-    clean = ["--no-awkward", "--contacts-share", "1"]
-    unlimited = ["--burst", "100000000", "--association-burst", "100000000", "--daily", "100000000"]
-    with site(customers, *unlimited, target="hubspot", visma=clean) as (home, running):
+    """Calls for each changed record: companies, their contact persons, the links between them, and invoices."""
+    with site(customers, *UNLIMITED, target="hubspot", visma=PARTIES) as (home, running):
         first = sync(home)
         calls = running["hubspot"].control("calls")["by_route"]
         unchanged = sync(home, "--full")
@@ -115,6 +120,43 @@ def hubspot(customers: int) -> None:
     goal(f"{customers:,} companies and contacts: calls a thousand customers", first["to_target"] / customers * 1000, 21)
     goal("without a search", searches, 0)
     goal("nothing changed: calls", unchanged["to_target"], 0)
+    refused(customers, first)
+    invoices(INVOICES)
+
+
+def refused(customers: int, clean: Figures) -> None:
+    """What bad records cost: values that HubSpot refuses, and no mapping knows of, over the same load without them."""
+    with site(customers, *UNLIMITED, target="hubspot", visma=PARTIES) as (home, running):
+        config = yaml.safe_load(home.config_path.read_text())
+        flows = config["companies"]["nordic"]["targets"]["hubspot"]["flows"]
+        flows["companies"] = {"fields": {"numberofemployees": "main_contact.fax"}}
+        home.config_path.write_text(yaml.safe_dump(config))
+        bad = range(FIRST_NUMBER, FIRST_NUMBER + customers, round(1 / BAD))
+        with httpx.Client(base_url=f"{running['visma'].url}/_simulator", trust_env=False, timeout=60) as visma:
+            for number in bad:
+                visma.patch(f"customers/{number}", json={"mainContact": {"fax": "many"}}).raise_for_status()
+        figures = sync(home)
+    if figures["rejected"] != len(bad):
+        sys.exit(f"{figures['rejected']} records were refused instead of {len(bad)}.")
+    more = figures["to_target"] - clean["to_target"]
+    goal(f"{len(bad):,} of {customers:,} refused by HubSpot: more calls for each of them", more / len(bad), 15)
+
+
+def invoices(number: int) -> None:
+    """What invoices with their lines cost when they are new, and when each of them has changed."""
+    books = ("--no-awkward", "--suppliers", "0", "--journals", "0", "--invoices", str(number))
+    with site(number // 10, *UNLIMITED, target="hubspot", visma=books) as (home, running):
+        first = sync(home)
+        with httpx.Client(base_url=f"{running['visma'].url}/_simulator", trust_env=False, timeout=60) as visma:
+            rows = visma.get("books", params={"count": number}).raise_for_status().json()["invoices"]["rows"]
+            for row in rows:
+                body = {"customerRefNumber": "changed"}
+                visma.patch(f"invoices/{row['referenceNumber']}", json=body).raise_for_status()
+        changed = sync(home)
+    show([(f"HubSpot: {number:,} invoices", first), ("each of them changed", changed)], None)
+    for what, figures in (("new", first), ("changed", changed)):
+        flow = figures["by_flow"]["invoices"]
+        goal(f"{flow['read']:,} {what} invoices: calls for each", flow["calls"] / flow["read"], 0.15)
 
 
 def goal(what: str, figure: float, limit: float, *, at_least: bool = False) -> None:

@@ -284,7 +284,7 @@ UNUSABLE = pytest.mark.parametrize("name", ["A\0B", "9" * 256, "a\u2028b"], ids=
 
 @UNUSABLE
 def test_a_need_whose_name_no_ledger_can_hold_rejects_its_record_only(two: Two, name: str) -> None:
-    """Characters that PostgreSQL refuses, or more than a column takes: the others go on."""
+    """failures.md 41: characters that PostgreSQL refuses, or more than a column takes: the others go on."""
     two.put("1", chief=name)
     two.put("2")
     reports = two.deliver("members", "badges")

@@ -41,7 +41,7 @@ def test_every_flow_delivers_and_finds_nothing_to_do_after_that(sync: DocumentSy
 
 @pytest.mark.parametrize("number", ["10001\0", LONG, "10\u2028001"], ids=["nul", "long", "separator"])
 def test_an_invoice_of_a_customer_with_an_odd_number_does_not_stop_the_others(sync: DocumentSync, number: str) -> None:
-    """It is rejected in plain words, once."""
+    """failures.md 41: it is rejected in plain words, once."""
     reports = sync.sync(customer(), contact(), invoice("1", customer=number), invoice("2"))
     assert counts(reports["invoices"]) == {"read": 2, "created": 1, "rejected": 1}
     assert all(counts(report) == {} for report in sync.deliver().values())
@@ -60,7 +60,7 @@ def test_an_invoice_of_a_customer_with_an_odd_number_does_not_stop_the_others(sy
     ids=["country", "long country", "corporate id", "long corporate id", "long id", "class"],
 )
 def test_an_odd_customer_does_not_stop_the_others(sync: DocumentSync, odd: Mapping[str, Any]) -> None:
-    """Whatever becomes of it; suppliers look companies up by such names."""
+    """failures.md 41: whatever becomes of it; suppliers look companies up by such names."""
     company = supplier("50002", **{name: value for name, value in odd.items() if name != "customerClass"})
     reports = sync.sync(customer(), customer("10009", "q@x.no", **odd), supplier(), company, invoice("1"))
     assert counts(reports["invoices"]) == {"read": 1, "created": 1}
