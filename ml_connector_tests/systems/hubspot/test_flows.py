@@ -33,12 +33,15 @@ def test_a_customer_becomes_a_company_with_its_contact(sync: Sync) -> None:
 
 
 def test_a_thousand_new_customers_need_the_calls_that_were_promised(sync: Sync) -> None:
-    """A hundred a call, 2,000 links a call, no search; the properties are looked at once a flow."""
+    """A hundred a call, 2,000 links a call, no search; the properties are looked at once a flow.
+
+    Companies that the ledger does not know are read before they are written, up to 2,000 of them.
+    """
     rows = [customer(str(20_000 + index), f"post@kunde-{index}.no") for index in range(1_000)]
     people = [contact(index, f"post@kunde-{index}.no", businessAccount=str(20_000 + index)) for index in range(1_000)]
     reports = sync.sync(*rows, *people)
     assert {name: report.calls for name, report in reports.items()} == {
-        "companies": 11,
+        "companies": 21,
         "contacts": 11,
         "contact_companies": 1,
     }
