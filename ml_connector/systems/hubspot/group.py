@@ -21,10 +21,10 @@ from typing import Any, Final
 
 from ml_connector.engine.records import Change, Operation, Outcome, Result
 from ml_connector.http import Action, CallProblem, Decision, Stopped, to_json
-from ml_connector.systems.hubspot.batches import Input, Reply, Write, read, refused
+from ml_connector.systems.hubspot.batches import Input, Reply, Write, read, refused, survivors
 from ml_connector.systems.hubspot.client import HubSpotClient
-from ml_connector.systems.hubspot.errors import NOT_FOUND, existing_id
-from ml_connector.systems.hubspot.mapping import JOINED, TWIN
+from ml_connector.systems.hubspot.errors import MISSING, NOT_FOUND, existing_id
+from ml_connector.systems.hubspot.mapping import COUNTERPART, JOINED, TWIN
 from ml_connector.systems.hubspot.matching import Found, Matcher
 from ml_connector.systems.hubspot.merging import OVERWRITE, for_new, for_ours, for_present
 from ml_connector.systems.hubspot.settings import EMAIL, LIFECYCLE
@@ -37,6 +37,9 @@ VANISHED = Reply(
         Action.FAIL_RECORD, "in doubt", "a record at HubSpot that was in the way is gone; it is sent again"
     )
 )
+
+
+MERGED = Reply(decision=Decision(Action.REJECT_RECORD, NOT_FOUND, "HubSpot does not know the record any more"))
 
 
 class Halted(Exception):
@@ -159,7 +162,7 @@ class Group:
             facts = draft.change.facts if draft.is_linked else {}
             if facts.get("shared"):
                 draft.id, draft.ours = facts["id"], False
-            elif facts.get(JOINED):
+            elif facts.get(JOINED) or (facts and draft.change.body.get(COUNTERPART) == facts.get("id")):
                 draft.id, draft.joined = draft.change.body.get(TWIN) or facts["id"], True
         if self.kind.rules:
             self._read_by_id([draft for draft in self._open() if draft.id is not None])
@@ -246,16 +249,39 @@ class Group:
 
     def _rename(self, drafts: Sequence[Draft]) -> None:
         """The same person with another address; where that is not possible, it goes on as if nothing were known."""
-        self._write(drafts, "update", {draft.trace: draft.change.facts["id"] for draft in drafts}, unique=None)
+        self._write_by_id(drafts, {draft.trace: str(draft.change.facts["id"]) for draft in drafts})
         for draft in drafts:
             if draft.result is not None and draft.result.outcome is Outcome.REJECTED:
                 draft.result = None
 
     def _update_by_id(self, drafts: Sequence[Draft]) -> None:
-        self._write(drafts, "update", {draft.trace: str(draft.id) for draft in drafts}, unique=None)
+        self._write_by_id(drafts, {draft.trace: str(draft.id) for draft in drafts})
         for draft in drafts:
             if draft.result is not None and _is_gone(draft.result):
                 draft.id, draft.there, draft.ours, draft.joined, draft.result = None, None, True, False, None
+
+    def _write_by_id(self, drafts: Sequence[Draft], ids: Mapping[str, str]) -> None:
+        """An update of an id that was merged away is not answered (section 5): it goes to the other record."""
+        replies = self._write(drafts, "update", ids, unique=None)
+        lost = {draft.trace: draft for draft in drafts if replies[draft.trace].decision is MISSING}
+        if not lost:
+            return
+        try:
+            found = survivors(self.client, self.kind.name, [ids[trace] for trace in lost], [self.kind.key])
+        except CallProblem:
+            return  # they failed, and are sent again
+        heirs: dict[str, str] = {}
+        for trace, draft in lost.items():
+            record = found.get(ids[trace])
+            if record is not None and record["id"] == ids[trace]:
+                continue
+            change = draft.change
+            free = (None, "", change.claim, change.target_id)
+            if record is not None and (not draft.ours or record["properties"].get(self.kind.key) in free):
+                heirs[trace] = str(record["id"])
+            else:
+                draft.result = conclude(draft, MERGED)
+        self._write([lost[trace] for trace in heirs], "update", heirs, unique=None)
 
     def _update_by_key(self, drafts: Sequence[Draft]) -> None:
         self._write(drafts, "update", {draft.trace: draft.change.claim for draft in drafts}, unique=self.kind.key)
@@ -299,8 +325,11 @@ class Group:
         for draft in in_the_way:
             draft.id, draft.result = ids[draft.trace], None
         self._read_by_id(in_the_way)
+        given: set[str | None] = set()  # two addresses may be those of one contact: it gets the first one's key
         for draft in in_the_way:
-            draft.ours = (draft.there or {}).get(self.kind.key) in (None, "", draft.change.claim)
+            key = (draft.there or {}).get(self.kind.key)
+            draft.ours = key == draft.change.claim or (key in (None, "") and draft.id not in given)
+            given.add(draft.id)
         self._update_by_id([draft for draft in in_the_way if draft.result is None])
         for draft in in_the_way:
             draft.result = draft.result or conclude(draft, VANISHED)

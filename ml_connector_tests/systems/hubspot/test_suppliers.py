@@ -66,7 +66,10 @@ def test_a_supplier_becomes_a_company() -> None:
             "visma_vat_number": "NO987654321MVA",
         },
     }
-    assert found.needs == {"twin": Need("companies", "NO 987654321", alias=True, optional=True, unless="joined")}
+    assert found.needs == {
+        "twin": Need("companies", "NO 987654321", alias=True, optional=True, unless="joined"),
+        "counterpart": Need("companies", "NO 987654321", alias=True, optional=True),
+    }
 
 
 def test_customers_look_for_their_supplier_only_where_suppliers_are_delivered() -> None:
@@ -170,6 +173,35 @@ def test_a_customer_that_comes_later_joins_its_suppliers_company(sync: Sync) -> 
     assert counts(reports["companies"]) == {"read": 1, "updated": 1}
     company = both_marks(sync)
     assert (company["id"], company["name"], company["lifecyclestage"]) == (before["id"], "Nordfisk AS", "customer")
+
+
+def test_a_supplier_that_came_first_leaves_the_customers_values(sync: Sync) -> None:
+    """Also when its registration number changes after that, and when the company comes back."""
+    sync.sync(supplier())
+    sync.sync(customer())
+    sync.sync(supplier(name="Anything", status="HoldPayments"))
+    company = both_marks(sync)
+    assert (company["name"], company["visma_supplier_status"]) == ("Nordfisk AS", "HoldPayments")
+    sync.sync(supplier(name="Anything", corporateId="111222333"))
+    assert both_marks(sync)["name"] == "Nordfisk AS"
+    sync.sync(supplier(name="Anything"))
+    sync.hubspot.delete("companies", company["id"])
+    sync.sync(customer(name="X"), supplier(supplierClass={"id": "FRAKT"}))
+    assert both_marks(sync)["name"] == "X"
+    assert len(sync.hubspot.records("companies")) == 1
+
+
+@pytest.mark.parametrize("merged_read", ["survivor", "missing"])
+def test_a_company_of_both_that_was_merged_is_followed(sync: Sync, merged_read: str) -> None:
+    """HubSpot does not answer an update of the id that was merged away."""
+    sync.hubspot.configure(merged_read=merged_read)
+    sync.sync(customer(), supplier())
+    mine, other = both_marks(sync)["id"], sync.hubspot.make("companies", name="Gammel")
+    sync.hubspot.control("merge/companies", {"primary": int(other), "merged": int(mine)})
+    assert counts(sync.sync(supplier(status="HoldPayments"))["suppliers"]) == {"read": 1, "updated": 1}
+    company = both_marks(sync)
+    assert (company["id"], company["visma_supplier_status"]) == (other, "HoldPayments")
+    assert sync.state("suppliers", "50001").facts["id"] == other
 
 
 def test_both_sides_of_a_business_go_on_by_themselves(sync: Sync) -> None:
