@@ -1,7 +1,8 @@
 """Records that need another flow's object first: noting that they wait, waking them, and bringing the other over.
 
 A record that lacks something is FAILED with the class `dependency`. It is due again in the transaction that records the
-other one as delivered; once a day it is looked at in any case.
+other one as delivered; once a day it is looked at in any case. One that was delivered follows what it needs: it is due
+again when the target says something else about that, another id, say.
 """
 
 from __future__ import annotations
@@ -39,12 +40,7 @@ def note_lacking(connection: Connection, links: Links, flow: str, plans: Sequenc
     links.wait(
         connection,
         flow,
-        [
-            (plan.key, need.flow, _record(need.identity) if need.record else need.identity)
-            for plan in plans
-            for need in plan.lacking
-            if not need.alias
-        ],
+        [(plan.key, need.flow, _awaited(need)) for plan in plans for need in plan.lacking if not need.alias],
     )
 
 
@@ -60,8 +56,30 @@ def note_delivered(
     delivered = [(plan, result) for plan, result in answers if result.outcome in DELIVERED]
     identities = [result.target_id or plan.change.claim for plan, result in delivered]
     links.wake(connection, flow, [*identities, *(_record(plan.key) for plan, _ in delivered)], now)
+    changed = [(plan, result) for plan, result in delivered if _says_otherwise(plan, result)]
+    followed = {name for plan, result in changed for name in (result.target_id or plan.change.claim, _record(plan.key))}
+    links.wake(connection, flow, [_followed(name) for name in followed], now, again=True)
+    needs = [(plan.key, need) for plan, _ in delivered for need in plan.needs.values() if not need.alias]
+    links.wait(connection, flow, [(key, need.flow, _followed(_awaited(need))) for key, need in needs])
     names: Mapping[str, Sequence[str]] = {plan.key: plan.aliases for plan, _ in delivered if plan.aliases is not None}
     links.call(connection, flow, names)
+
+
+def note_missing(
+    connection: Connection, links: Links, flow: str, answers: Sequence[tuple[Send, Result]], now: datetime
+) -> None:
+    """What the target does not know any more is delivered anew, and those that failed for it wait for it."""
+    waiting: list[tuple[str, str, str]] = []
+    records: dict[str, list[str]] = {}
+    identities: dict[str, list[str]] = {}
+    for plan, result in answers:
+        for need in (plan.needs[name] for name in result.missing if name in plan.needs):
+            (records if need.record else identities).setdefault(need.flow, []).append(need.identity)
+            if result.outcome is Outcome.FAILED:
+                waiting.append((plan.key, need.flow, _awaited(need)))
+    links.wait(connection, flow, waiting)
+    for name in {*records, *identities}:
+        links.renew(connection, name, records.get(name, ()), identities.get(name, ()), now)
 
 
 @dataclass(slots=True)
@@ -87,6 +105,20 @@ class Lacking:
         if bring is not None:
             for flow, keys in wanted.items():
                 bring(flow, list(keys))
+
+
+def _says_otherwise(plan: Send, result: Result) -> bool:
+    before = plan.state.facts if plan.state is not None else {}
+    return any(before.get(name, value) != value for name, value in result.facts.items())
+
+
+def _awaited(need: Need) -> str:
+    return _record(need.identity) if need.record else need.identity
+
+
+def _followed(awaited: str) -> str:
+    """What is noted for a record that has what it needs; no identity has a tabulator in front."""
+    return f"\t{awaited}"
 
 
 def _record(key: str) -> str:

@@ -10,7 +10,15 @@ from typing import Any
 import orjson
 
 from ml_connector.engine.claims import FIRM
-from ml_connector.engine.dependents import look_again, note_delivered, note_lacking, note_unchanged
+from ml_connector.engine.dependents import (
+    LOOK_AGAIN,
+    look_again,
+    note_delivered,
+    note_lacking,
+    note_missing,
+    note_unchanged,
+)
+from ml_connector.engine.needs import DEPENDENCY
 from ml_connector.engine.plan import Planned, Send, Settle
 from ml_connector.engine.ports import Flow
 from ml_connector.engine.records import Change, Operation, Outcome, Result
@@ -85,6 +93,7 @@ class Recorder:
             self.book.intend(connection, [doubt for key, doubt in doubts.items() if key not in uncertain], self.run_id)
             self.book.wake(connection, _changed_claims([plan for plan, _ in answers]), now)
             note_delivered(connection, self.links, self.flow.name, answers, now)
+            note_missing(connection, self.links, self.flow.name, answers, now)
             self.ledger.audit(self.target).append(connection, entries)
 
     def count(
@@ -192,6 +201,8 @@ class Recorder:
         """Outcome, class, reason, when it is due again, and failures in a row; too many of these are a rejection."""
         if result.outcome is not Outcome.FAILED:
             return result.outcome, result.kind, result.reason, None, 0
+        if result.missing and not result.uncertain:
+            return Outcome.FAILED, DEPENDENCY, result.reason, now + LOOK_AGAIN, before.attempts if before else 0
         failures = (before.attempts if before else 0) + 1
         due_at = next_try(failures, now)
         if due_at is None:

@@ -12,7 +12,7 @@ import orjson
 from ml_connector.engine.claims import Claims, wish_of
 from ml_connector.engine.needs import DEPENDENCY, WITHHELD, Needs, Resolved, storable_wish
 from ml_connector.engine.ports import Flow
-from ml_connector.engine.records import Change, Desired, Mapped, Need, Operation, Outcome, Record, Reject, Skip
+from ml_connector.engine.records import NOTHING, Change, Desired, Mapped, Need, Operation, Outcome, Record, Reject, Skip
 from ml_connector.store.deliveries import Deliveries, Intent, State, Version
 from ml_connector.store.ledger import Ledger
 
@@ -62,11 +62,13 @@ class Send(Planned):
     Attributes:
         displaces: the record that is linked to the claim now and loses it.
         aliases: see `Desired.aliases`.
+        needs: see `Desired.needs`.
     """
 
     change: Change
     displaces: str | None = None
     aliases: Sequence[str] | None = None
+    needs: Mapping[str, Need] = field(default_factory=lambda: NOTHING)
 
     @property
     def is_resumed(self) -> bool:
@@ -242,6 +244,7 @@ class _Plan:
             ),
             displaces=standing.holder.key if standing.holder else None,
             aliases=desired.aliases,
+            needs=desired.needs,
         )
 
     def _as_before(self, desired: Desired, resolved: Resolved) -> Resolved | None:
@@ -305,7 +308,13 @@ class _Plan:
             )
         )
 
-    def _send(self, change: Change, displaces: str | None = None, aliases: Sequence[str] | None = None) -> Send:
+    def _send(
+        self,
+        change: Change,
+        displaces: str | None = None,
+        aliases: Sequence[str] | None = None,
+        needs: Mapping[str, Need] = NOTHING,
+    ) -> Send:
         return Send(
             version=self.version,
             state=self.state,
@@ -316,6 +325,7 @@ class _Plan:
             change=change,
             displaces=displaces,
             aliases=aliases,
+            needs=needs,
             lacking=self.resolved.missed if self.resolved else (),
             brings=self.resolved.untried if self.resolved else (),
         )

@@ -197,6 +197,8 @@ class Result(NamedTuple):
         payload: the bytes that were sent, for the audit.
         uncertain: the write may or may not have happened, or an earlier try of it may still happen: its intent stays
             open, so that a different one waits.
+        missing: names in the body of what the target does not know any more under the id that is known: their records
+            are delivered anew, and one that failed waits for them.
     """
 
     key: str
@@ -210,3 +212,4 @@ class Result(NamedTuple):
     correlation_id: str | None = None
     payload: bytes | None = None
     uncertain: bool = False
+    missing: tuple[str, ...] = ()

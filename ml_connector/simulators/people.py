@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -154,7 +155,7 @@ def company_from(rng: random.Random, index: int) -> Company:
     first, second = _pick(draw(), _FIRST_WORDS), _pick(draw(), _SECOND_WORDS)
     domain = f"{slug(first)}-{slug(second)}-{base36(index)}.{country.code.lower()}"
     person = _person(rng, country)
-    corporate_id = f"{900_000_000 + int(draw() * 99_999_999)}"
+    corporate_id = _corporate_id(draw(), country)
     local = f"{slug(person.first_name)}.{slug(person.last_name)}" if draw() < 0.5 else "post"
     return Company(
         name=f"{first} {second} {country.suffix}",
@@ -167,6 +168,27 @@ def company_from(rng: random.Random, index: int) -> Company:
         address=_address(rng, country),
         person=person,
     )
+
+
+def _corporate_id(share: float, country: Country) -> str:
+    """With the check digit of its country: Norway's 9 digits, Sweden's 10, Denmark's and Finland's 8."""
+    if country is SWEDEN:
+        number = f"{550_000_000 + int(share * 49_999_999)}"
+        doubled = [int(digit) * (2 - place % 2) for place, digit in enumerate(number)]
+        return f"{number}{-sum(one // 10 + one % 10 for one in doubled) % 10}"
+    weights, first, span = {
+        "NO": ((3, 2, 7, 6, 5, 4, 3, 2), 90_000_000, 9_999_990),
+        "DK": ((2, 7, 6, 5, 4, 3, 2), 1_000_000, 8_999_990),
+        "FI": ((7, 9, 10, 5, 8, 4, 2), 1_000_000, 8_999_990),
+    }[country.code]
+    whole = first + int(share * span)
+    while (check := -_weighed(whole, weights) % 11) == 10:  # such a number is never given
+        whole += 1
+    return f"{whole}{check}"
+
+
+def _weighed(number: int, weights: Sequence[int]) -> int:
+    return sum(int(digit) * weight for digit, weight in zip(str(number), weights, strict=True))
 
 
 def person(seed: int, index: int) -> Person:

@@ -130,8 +130,10 @@ class Links:
         if rows:
             self._database.upsert(connection, waiting, rows, [])
 
-    def wake(self, connection: Connection, flow: str, identities: Sequence[str], now: datetime) -> None:
-        """These are delivered: the records that waited for them are due now."""
+    def wake(
+        self, connection: Connection, flow: str, identities: Sequence[str], now: datetime, *, again: bool = False
+    ) -> None:
+        """These are delivered: the records that waited for them are due now. `again`: they go on waiting."""
         if not identities:
             return
         awaited = and_(
@@ -145,12 +147,28 @@ class Links:
             sleepers.setdefault(name, []).append(key)
         if not sleepers:
             return
-        connection.execute(delete(waiting).where(awaited))
+        if not again:
+            connection.execute(delete(waiting).where(awaited))
         for name, keys in sleepers.items():
             connection.execute(
                 update(record_state)
                 .where(self._of(record_state, name), among(record_state.c.key, keys))
                 .values(due_at=now)
+            )
+
+    def renew(
+        self, connection: Connection, flow: str, keys: Sequence[str], identities: Sequence[str], now: datetime
+    ) -> None:
+        """The target lost what these records want, or what has these identities: it is due, whatever was confirmed."""
+        query = select(record_state.c.claim).where(
+            self._of(record_state, flow), among(record_state.c.key, keys), record_state.c.claim.is_not(None)
+        )
+        lost = {*identities, *(connection.execute(query).scalars() if keys else ())}
+        if lost:
+            connection.execute(
+                update(record_state)
+                .where(self._of(record_state, flow), among(record_state.c.target_id, sorted(lost)))
+                .values(digest=None, due_at=now)
             )
 
     def call(self, connection: Connection, flow: str, names: Mapping[str, Sequence[str]]) -> None:

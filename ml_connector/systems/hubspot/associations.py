@@ -11,7 +11,7 @@ from ml_connector.engine.records import Change, Outcome, Result
 from ml_connector.http import BatchRefused, CallProblem, Decision, to_json
 from ml_connector.systems.hubspot.batches import Reply, batched, halves, refused
 from ml_connector.systems.hubspot.client import LINKS, HubSpotClient
-from ml_connector.systems.hubspot.errors import MISSING, decide_item
+from ml_connector.systems.hubspot.errors import MISSING, NOT_FOUND, decide_item
 from ml_connector.systems.hubspot.group import sentence
 
 Pair = tuple[str, str]
@@ -56,7 +56,7 @@ class LinksWriter:
                 for half in halves(changes):
                     yield from self._send(half)
                 return
-            yield from (_result(change, pairs[change.key], refused(problem)) for change in changes)
+            yield from (_result(change, pairs[change.key], refused(problem), self._ends) for change in changes)
             return
         except CallProblem as problem:
             yield from (_result(change, pairs[change.key], refused(problem)) for change in changes)
@@ -67,24 +67,25 @@ class LinksWriter:
         for change in changes:
             pair = pairs[change.key]
             decision: Decision | None = None
+            ids: set[str] = set()
             if pair not in linked:
-                decision = next((why for ids, why in wrong if ids & set(pair)), MISSING)
-            yield _result(
-                change,
-                pair,
-                Reply(None, False, decision, answer.status, answer.correlation_id, answer.repeated),
-            )
+                ids, decision = next(((ids, why) for ids, why in wrong if ids & set(pair)), (set(pair), MISSING))
+            reply = Reply(None, False, decision, answer.status, answer.correlation_id, answer.repeated)
+            missing = tuple(name for name, id_ in zip(self._ends, pair, strict=True) if id_ in ids)
+            yield _result(change, pair, reply, missing)
 
     def _pair(self, change: Change) -> Pair:
         one, other = self._ends
         return str(change.body[one]), str(change.body[other])
 
 
-def _result(change: Change, pair: Pair, reply: Reply) -> Result:
+def _result(change: Change, pair: Pair, reply: Reply, ends: tuple[str, ...] = ()) -> Result:
+    """`ends`: the names of those of the two that a refusal is about; gone, they come back, and the link with them."""
+    gone = reply.decision is not None and reply.decision.kind == NOT_FOUND
     if reply.decision is None:
         outcome = Outcome.UPDATED if change.target_id == change.claim else Outcome.CREATED
     else:
-        outcome = Outcome.REJECTED if reply.is_refused else Outcome.FAILED
+        outcome = Outcome.REJECTED if reply.is_refused and not gone else Outcome.FAILED
     return Result(
         change.key,
         outcome,
@@ -97,6 +98,7 @@ def _result(change: Change, pair: Pair, reply: Reply) -> Result:
         correlation_id=reply.correlation_id,
         payload=to_json({"from": pair[0], "to": pair[1]}),
         uncertain=reply.uncertain,
+        missing=ends if gone else (),
     )
 
 

@@ -168,6 +168,22 @@ def read(
     return found
 
 
+def survivors(
+    client: HubSpotClient, kind: str, ids: Sequence[str], properties: Sequence[str] = ()
+) -> dict[str, Mapping[str, Any]]:
+    """Id that HubSpot gave once -> the record that it was merged into, or that still has it. Raises CallProblem.
+
+    What is read under an id that was merged away is the other record, under its own id (section 5); so each is read by
+    itself.
+    """
+    found: dict[str, Mapping[str, Any]] = {}
+    for id_ in dict.fromkeys(ids):
+        results = list(read(client, kind, [id_], properties).values())
+        if len(results) == 1:
+            found[id_] = results[0]
+    return found
+
+
 def records_of(results: Sequence[Any]) -> Iterator[Mapping[str, Any]]:
     """The results that are records: an id as text, and properties, never none at all."""
     for one in results:

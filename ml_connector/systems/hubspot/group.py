@@ -17,23 +17,29 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from ml_connector.engine.records import Change, Operation, Outcome, Result
 from ml_connector.http import Action, CallProblem, Decision, Stopped, to_json
-from ml_connector.systems.hubspot.batches import Input, Reply, Write, read, refused
+from ml_connector.systems.hubspot.batches import Input, Reply, Write, read, refused, survivors
 from ml_connector.systems.hubspot.client import HubSpotClient
-from ml_connector.systems.hubspot.errors import NOT_FOUND, existing_id
-from ml_connector.systems.hubspot.mapping import JOINED, TWIN
+from ml_connector.systems.hubspot.errors import MISSING, NOT_FOUND, existing_id
+from ml_connector.systems.hubspot.mapping import COUNTERPART, JOINED, TWIN
 from ml_connector.systems.hubspot.matching import Found, Matcher
 from ml_connector.systems.hubspot.merging import OVERWRITE, for_new, for_ours, for_present
 from ml_connector.systems.hubspot.settings import EMAIL, LIFECYCLE
+
+TRIED: Final = 20
+"""Groups of unknown records that are read before they are written; if none of them is there, the others are new."""
 
 VANISHED = Reply(
     decision=Decision(
         Action.FAIL_RECORD, "in doubt", "a record at HubSpot that was in the way is gone; it is sent again"
     )
 )
+
+
+MERGED = Reply(decision=Decision(Action.REJECT_RECORD, NOT_FOUND, "HubSpot does not know the record any more"))
 
 
 class Halted(Exception):
@@ -43,6 +49,22 @@ class Halted(Exception):
         super().__init__(str(problem))
         self.results = results
         self.problem = problem
+
+
+@dataclass(slots=True)
+class Knowledge:
+    """Whether the ledger knows all that HubSpot has of ours: it may be new, or older than what was written.
+
+    Attributes:
+        tried: groups of unknown records that were read.
+        gaps: one of them was there.
+    """
+
+    tried: int = 0
+    gaps: bool = False
+
+    def is_doubtful(self) -> bool:
+        return self.gaps or self.tried < TRIED
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +77,7 @@ class Kind:
         rules: property -> merge behaviour, where it is not `overwrite`.
         matcher: finds objects that people made; None: there is nothing to match by.
         joined: HubSpot's id -> the record that joins this object in this run.
+        knowledge: whether the ledger knows what HubSpot has of ours.
     """
 
     name: str
@@ -62,6 +85,7 @@ class Kind:
     rules: Mapping[str, str] = field(default_factory=dict)
     matcher: Matcher | None = None
     joined: dict[str, str] = field(default_factory=dict)
+    knowledge: Knowledge = field(default_factory=lambda: Knowledge())
 
 
 @dataclass(slots=True)
@@ -74,6 +98,7 @@ class Draft:
         id: HubSpot's id of the object to write to; None: it is named by our key.
         ours: the object has our key, or is to get it.
         joined: the object is that of the same business's other side.
+        known: HubSpot said that the object has our key.
         sent: the properties of the last write.
         result: what became of it; None: not known yet.
     """
@@ -84,6 +109,7 @@ class Draft:
     id: str | None = None
     ours: bool = True
     joined: bool = False
+    known: bool = False
     sent: Mapping[str, str] = field(default_factory=dict)
     result: Result | None = None
 
@@ -96,6 +122,11 @@ class Draft:
     @property
     def is_linked(self) -> bool:
         return self.change.target_id == self.change.claim
+
+    @property
+    def has_key(self) -> bool:
+        """Whether the object has our key, by the ledger or by HubSpot: what has no value any more is cleared there."""
+        return self.is_linked or self.known
 
 
 @dataclass(slots=True)
@@ -131,7 +162,7 @@ class Group:
             facts = draft.change.facts if draft.is_linked else {}
             if facts.get("shared"):
                 draft.id, draft.ours = facts["id"], False
-            elif facts.get(JOINED):
+            elif facts.get(JOINED) or (facts and draft.change.body.get(COUNTERPART) == facts.get("id")):
                 draft.id, draft.joined = draft.change.body.get(TWIN) or facts["id"], True
         if self.kind.rules:
             self._read_by_id([draft for draft in self._open() if draft.id is not None])
@@ -139,9 +170,14 @@ class Group:
         unknown = [draft for draft in self._open() if draft.id is None and not draft.is_linked and draft.change.create]
         matcher = self.kind.matcher
         named = [draft for draft in self._open() if draft.id is None]
-        by_key = named if self.kind.rules else unknown if matcher else []
+        staged = [draft for draft in unknown if LIFECYCLE in draft.wanted]
+        trial = bool(staged) and self.kind.knowledge.is_doubtful()
+        self.kind.knowledge.tried += trial
+        by_key = named if self.kind.rules else unknown if matcher else staged if trial else []
         if by_key and not self._read(by_key):
             return
+        if trial and any(draft.known for draft in staged):
+            self.kind.knowledge.gaps = True
         if matcher is not None:
             self._match(matcher, [draft for draft in unknown if draft.result is None and not draft.there])
 
@@ -177,6 +213,7 @@ class Group:
             return False
         for draft in drafts:
             draft.there = found.get(draft.change.claim, {}).get("properties", {})
+            draft.known = bool(draft.there)
         return True
 
     def _read_by_id(self, drafts: Sequence[Draft]) -> None:
@@ -207,16 +244,39 @@ class Group:
 
     def _rename(self, drafts: Sequence[Draft]) -> None:
         """The same person with another address; where that is not possible, it goes on as if nothing were known."""
-        self._write(drafts, "update", {draft.trace: draft.change.facts["id"] for draft in drafts}, unique=None)
+        self._write_by_id(drafts, {draft.trace: str(draft.change.facts["id"]) for draft in drafts})
         for draft in drafts:
             if draft.result is not None and draft.result.outcome is Outcome.REJECTED:
                 draft.result = None
 
     def _update_by_id(self, drafts: Sequence[Draft]) -> None:
-        self._write(drafts, "update", {draft.trace: str(draft.id) for draft in drafts}, unique=None)
+        self._write_by_id(drafts, {draft.trace: str(draft.id) for draft in drafts})
         for draft in drafts:
             if draft.result is not None and _is_gone(draft.result):
                 draft.id, draft.there, draft.ours, draft.joined, draft.result = None, None, True, False, None
+
+    def _write_by_id(self, drafts: Sequence[Draft], ids: Mapping[str, str]) -> None:
+        """An update of an id that was merged away is not answered (section 5): it goes to the other record."""
+        replies = self._write(drafts, "update", ids, unique=None)
+        lost = {draft.trace: draft for draft in drafts if replies[draft.trace].decision is MISSING}
+        if not lost:
+            return
+        try:
+            found = survivors(self.client, self.kind.name, [ids[trace] for trace in lost], [self.kind.key])
+        except CallProblem:
+            return  # they failed, and are sent again
+        heirs: dict[str, str] = {}
+        for trace, draft in lost.items():
+            record = found.get(ids[trace])
+            if record is not None and record["id"] == ids[trace]:
+                continue
+            change = draft.change
+            free = (None, "", change.claim, change.target_id)
+            if record is not None and (not draft.ours or record["properties"].get(self.kind.key) in free):
+                heirs[trace] = str(record["id"])
+            else:
+                draft.result = conclude(draft, MERGED)
+        self._write([lost[trace] for trace in heirs], "update", heirs, unique=None)
 
     def _update_by_key(self, drafts: Sequence[Draft]) -> None:
         self._write(drafts, "update", {draft.trace: draft.change.claim for draft in drafts}, unique=self.kind.key)
@@ -226,6 +286,7 @@ class Group:
             drafts, "upsert", {draft.trace: draft.change.claim for draft in drafts}, unique=self.kind.key
         )
         self._complete([draft for draft in drafts if replies[draft.trace].new], replies)
+        self._clear([draft for draft in drafts if _was_there(replies[draft.trace]) and not draft.has_key])
         self._adopt({draft.trace: id_ for draft in drafts if (id_ := _in_the_way(replies[draft.trace]))}, drafts)
 
     def _complete(self, created: Sequence[Draft], replies: Mapping[str, Reply]) -> None:
@@ -239,6 +300,18 @@ class Group:
             if draft.result is not None and draft.result.outcome is Outcome.UPDATED:
                 draft.result = before[draft.trace]
 
+    def _clear(self, drafts: Sequence[Draft]) -> None:
+        """The ledger did not know these, but they have our key: what has no value any more is cleared there as well."""
+        for draft in drafts:
+            draft.there, draft.known = None, True
+            self.kind.knowledge.gaps = True
+        again = [draft for draft in drafts if self._properties(draft).keys() - draft.sent.keys()]
+        doubtful = {draft.trace for draft in again if draft.result is not None and draft.result.uncertain}
+        self._write(again, "upsert", {draft.trace: draft.change.claim for draft in again}, unique=self.kind.key)
+        for draft in again:
+            if draft.result is not None and draft.trace in doubtful:
+                draft.result = draft.result._replace(uncertain=True)
+
     def _adopt(self, ids: Mapping[str, str], drafts: Sequence[Draft]) -> None:
         """People made a contact with the address: it gets our key, unless it has one already."""
         in_the_way = [draft for draft in drafts if draft.trace in ids]
@@ -247,8 +320,11 @@ class Group:
         for draft in in_the_way:
             draft.id, draft.result = ids[draft.trace], None
         self._read_by_id(in_the_way)
+        given: set[str | None] = set()  # two addresses may be those of one contact: it gets the first one's key
         for draft in in_the_way:
-            draft.ours = (draft.there or {}).get(self.kind.key) in (None, "", draft.change.claim)
+            key = (draft.there or {}).get(self.kind.key)
+            draft.ours = key == draft.change.claim or (key in (None, "") and draft.id not in given)
+            given.add(draft.id)
         self._update_by_id([draft for draft in in_the_way if draft.result is None])
         for draft in in_the_way:
             draft.result = draft.result or conclude(draft, VANISHED)
@@ -275,8 +351,8 @@ class Group:
         """What is written, by what is known of the object."""
         rules = self.kind.rules
         if draft.there:
-            properties = for_present(draft.wanted, rules, draft.there, ours=draft.is_linked and draft.ours)
-        elif (draft.is_linked and draft.there is None) or _is_same_person(draft.change):
+            properties = for_present(draft.wanted, rules, draft.there, ours=draft.has_key and draft.ours)
+        elif (draft.has_key and draft.there is None) or _is_same_person(draft.change):
             properties = for_ours(draft.wanted, rules)
         else:
             properties = for_new(draft.wanted)
@@ -345,6 +421,10 @@ def _facts(draft: Draft, id_: str) -> dict[str, Any]:
 
 def _in_the_way(reply: Reply) -> str | None:
     return existing_id(reply.decision) if reply.decision is not None else None
+
+
+def _was_there(reply: Reply) -> bool:
+    return reply.decision is None and not reply.new
 
 
 def _is_gone(result: Result) -> bool:

@@ -19,7 +19,7 @@ from typing import Any
 from ml_connector.engine.checkpoints import reached
 from ml_connector.engine.records import Change, Outcome, Result
 from ml_connector.http import CallProblem, Stopped, to_json
-from ml_connector.systems.hubspot.batches import Input, Reply, Write, refused
+from ml_connector.systems.hubspot.batches import Input, Reply, Write, refused, survivors
 from ml_connector.systems.hubspot.children import Children, Parent
 from ml_connector.systems.hubspot.client import HubSpotClient
 from ml_connector.systems.hubspot.deals import DEALS, Choice, Deals, Sought
@@ -69,6 +69,7 @@ class Draft:
         uncertain: something of it may still happen.
         linked: kind -> the id of what it is to be linked to, or None for nothing.
         gone: kinds of which HubSpot does not know any more what it was linked to before.
+        missing: names of what HubSpot does not know any more.
     """
 
     change: Change
@@ -83,6 +84,7 @@ class Draft:
     sent: Mapping[str, str] = field(default_factory=dict)
     linked: dict[str, str | None] = field(default_factory=dict)
     gone: set[str] = field(default_factory=set)
+    missing: list[str] = field(default_factory=list)
 
     def fail(self, reply: Reply, where: str) -> None:
         if reply.decision is not None and self.wrong is None:
@@ -221,16 +223,44 @@ class InvoiceGroup:
         except CallProblem as problem:
             parted = {one for one, _ in old}
             self._fail(lambda draft: draft.id in parted, refused(problem), f"its {name}: ")
-        for pair, reply in associate(self.client, INVOICES, kind, list(pairs)).items():
-            gone = reply.decision is not None and reply.decision.kind == NOT_FOUND
-            if gone and kind != COMPANIES:  # people deleted what it can do without
-                draft = pairs[pair]
+        replies = associate(self.client, INVOICES, kind, list(pairs))
+        if kind != DEALS:
+            replies = self._link_survivors(kind, pairs, replies)
+        for pair, reply in replies.items():
+            draft = pairs[pair]
+            if _is_gone(reply):
+                draft.missing.append(name)
+            if _is_gone(reply) and kind != COMPANIES:  # people deleted what it can do without
                 if draft.change.facts.get(name) == pair[1]:
                     draft.gone.add(kind)
                 draft.linked[kind] = None
                 draft.note = f"No {name} was linked: HubSpot does not know {pair[1]} any more."
             else:
-                pairs[pair].fail(reply, f"its {name}: ")
+                draft.fail(reply, f"its {name}: ")
+
+    def _link_survivors(
+        self, kind: str, pairs: dict[tuple[str, str], Draft], replies: Mapping[tuple[str, str], Reply]
+    ) -> dict[tuple[str, str], Reply]:
+        """What is gone may have been merged into another record: that one is linked. Pairs are added to `pairs`."""
+        lost = [pair for pair, reply in replies.items() if _is_gone(reply)]
+        found = dict(replies)
+        if not lost:
+            return found
+        try:
+            heirs = survivors(self.client, kind, [other for _, other in lost])
+        except CallProblem as problem:
+            return found | dict.fromkeys(lost, refused(problem))
+        instead = {
+            (one, str(heirs[other]["id"])): (one, other)
+            for one, other in lost
+            if other in heirs and heirs[other]["id"] != other
+        }
+        for pair, before in instead.items():
+            del found[before]
+            pairs[pair] = pairs[before]
+            pairs[pair].linked[kind] = pair[1]
+            pairs[pair].missing.append(FACTS[kind])  # so that the ledger hears of the other id
+        return found | associate(self.client, INVOICES, kind, list(instead))
 
     def _fail(self, concerned: Callable[[Draft], bool], reply: Reply, where: str) -> None:
         for draft in self.drafts:
@@ -252,6 +282,7 @@ def _result(draft: Draft) -> Result:
             correlation_id=draft.reply.correlation_id,
             payload=payload,
             uncertain=draft.uncertain,
+            missing=tuple(draft.missing),
         )
     if wrong.decision.kind == NOT_FOUND and not change.create and not draft.id:
         reason = "HubSpot has no invoice with our key."
@@ -269,6 +300,7 @@ def _result(draft: Draft) -> Result:
         correlation_id=wrong.correlation_id,
         payload=payload,
         uncertain=draft.uncertain,
+        missing=tuple(draft.missing) if lost else (),
     )
 
 
@@ -284,6 +316,10 @@ def _keeps_deal(draft: Draft) -> bool:
     """Whether the deal that it was linked to stays: as long as the reference does."""
     facts = draft.change.facts
     return bool(facts.get("deal")) and facts.get("reference", "") == str(draft.change.body.get("deal") or "")
+
+
+def _is_gone(reply: Reply) -> bool:
+    return reply.decision is not None and reply.decision.kind == NOT_FOUND
 
 
 def _is_linked(draft: Draft) -> bool:

@@ -47,6 +47,8 @@ INACTIVE_ABSENT = "inactive, and not in HubSpot"
 NO_CONTACT = "no contact"
 TWIN = "twin"
 """Where HubSpot's id of the company stands in the body that the other side of the same business has."""
+COUNTERPART = "counterpart"
+"""Where HubSpot's id of the customer's company stands in a supplier's body, also if the customer came later."""
 JOINED = "joined"
 """The fact that a record writes to the other side's company."""
 
@@ -179,13 +181,17 @@ def contact_key(email: str) -> str:
 def _company(claim: str, body: Mapping[str, Any], *, inactive: bool, also: str | None, subject: Subject) -> Desired:
     """A company, with what it shares with the other flow that makes companies."""
     name = registration(subject) if also else None
-    twin = Need(also, name, alias=True, optional=True, unless=JOINED) if also and name else None
+    needs: dict[str, Need] = {}
+    if also and name:
+        needs[TWIN] = Need(also, name, alias=True, optional=True, unless=JOINED)
+        if "common" in body:
+            needs[COUNTERPART] = Need(also, name, alias=True, optional=True)
     return Desired(
         claim,
         body,
         create=not inactive,
         rule=INACTIVE_ABSENT if is_inactive(subject) else None,
-        needs={TWIN: twin} if twin else {},
+        needs=needs,
         aliases=None if also is None else [name] if name else [],
     )
 

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from ml_connector.engine.records import Record, Reject, Skip
 from ml_connector.systems.hubspot.fields import Source, Subject, as_text, parse_source
+from ml_connector.systems.hubspot.registrations import normalized
 from ml_connector.systems.visma.models import (
     Contact,
     Customer,
@@ -34,7 +35,6 @@ UNREADABLE = "unreadable:"
 
 NOT_SELECTED = "not selected"
 
-_SHORTEST_REGISTRATION = 6
 _EMAIL = re.compile(r"[^\s@,;:<>()\[\]\"\\]+@(?:[^\W_](?:[\w-]*[^\W_])?\.)+[^\W\d_]{2,}")
 _LONGEST_EMAIL = 254
 
@@ -85,17 +85,16 @@ def our_key(subject: Subject, namespace: str) -> str | None:
 
 
 def registration(subject: Subject) -> str | None:
-    """`NO 987654321`: the name under which the same business is found as customer and as supplier.
+    """`NO 987654325`: the name under which the same business is found as customer and as supplier.
 
-    With the country, because two countries give the same numbers. None for what is too short to be one.
+    With the country, because two countries give the same numbers. None where there is none, or none to be trusted.
     """
     party = subject.party
-    number = re.sub(r"[\W_]", "", party.corporate_id or "").upper()
     address = party.main_address
     country = as_text(party.location.country_id) if party.location else ""
     country = country or (as_text(address.country.id) if address and address.country else "")
-    text = f"{country} {number}".encode("utf-8", "replace").decode()
-    return text if len(number) >= _SHORTEST_REGISTRATION and len(text) <= 255 else None
+    number = normalized(party.corporate_id or "", country)
+    return f"{country.upper()} {number}".encode("utf-8", "replace").decode()[:255] if number else None
 
 
 def is_inactive(subject: Subject) -> bool:

@@ -76,13 +76,14 @@ class TransactionsWriter:
 
 @dataclass(slots=True)
 class _Draft:
-    """One change on its way; `wrong` is why it is not done."""
+    """One change on its way; `wrong` is why it is not done, `whole`: empty values are sent, too."""
 
     change: Change
     reply: Reply = field(default_factory=Reply)
     wrong: Reply | None = None
     where: str = ""
     uncertain: bool = False
+    whole: bool = False
 
     @property
     def is_linked(self) -> bool:
@@ -118,12 +119,13 @@ class _Group:
 
     def _to_object(self, type_id: str) -> None:
         for operation, create in (("upsert", True), ("update", False)):
-            drafts = {str(place): one for place, one in enumerate(self.drafts) if one.change.create is create}
-            inputs = [Input(trace, one.change.claim, self._sent(one), self._key) for trace, one in drafts.items()]
-            replies = Write(self.client, self.client.routes.batch(type_id, operation)).send(inputs)
-            for trace, reply in replies.items():
-                drafts[trace].reply = reply
-                drafts[trace].note(reply, "")
+            drafts = [draft for draft in self.drafts if draft.change.create is create]
+            self._write(type_id, operation, drafts)
+            # A run that died had made these: what has no value any more is to be cleared there as well.
+            made = [one for one in drafts if one.wrong is None and not one.reply.new and not one.is_linked]
+            for draft in made:
+                draft.whole = True
+            self._write(type_id, operation, [one for one in made if not all(one.change.body["properties"].values())])
         for kind, begin, where in ((COMPANIES, COMPANY, "its company: "), (INVOICES, INVOICE, "its invoice: ")):
             pairs = {
                 (str(draft.reply.id), other): draft
@@ -133,6 +135,13 @@ class _Group:
             }
             for pair, reply in associate(self.client, type_id, kind, list(pairs)).items():
                 pairs[pair].note(reply, where)
+
+    def _write(self, type_id: str, operation: str, drafts: Sequence[_Draft]) -> None:
+        named = {str(place): draft for place, draft in enumerate(drafts)}
+        inputs = [Input(trace, one.change.claim, self._sent(one), self._key) for trace, one in named.items()]
+        for trace, reply in Write(self.client, self.client.routes.batch(type_id, operation)).send(inputs).items():
+            named[trace].reply = reply
+            named[trace].note(reply, "")
 
     def _to_invoices(self) -> None:
         """An id may stand once in a call, so what concerns the same invoice goes one after the other."""
@@ -158,7 +167,7 @@ class _Group:
 
     def _sent(self, draft: _Draft) -> dict[str, str]:
         properties: Mapping[str, str] = draft.change.body["properties"]
-        whole = dict(properties) if draft.is_linked else for_new(properties)
+        whole = dict(properties) if draft.is_linked or draft.whole else for_new(properties)
         return whole | {self._key: draft.change.claim}
 
     def _result(self, draft: _Draft) -> Result:

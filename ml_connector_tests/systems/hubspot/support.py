@@ -69,8 +69,8 @@ def customer(number: str = "10001", email: str | None = "kari@nordfisk.no", **me
         "mainContact": {"name": "Nordfisk AS", "email": email, "phone1": "+47 77 00 00 00"},
         "customerClass": {"id": "B2B", "description": None},
         "currencyId": "NOK",
-        "corporateId": "987654321",
-        "vatRegistrationId": "NO987654321MVA",
+        "corporateId": "987654325",
+        "vatRegistrationId": "NO987654325MVA",
         "lastModifiedDateTime": CHANGE_TIME,
     }
     return row | members
@@ -86,8 +86,8 @@ def supplier(number: str = "50001", **members: Any) -> dict[str, Any]:
         "mainAddress": {"addressLine1": "Kaien 2", "city": "Tromsø", "country": {"id": "NO", "name": "Norge"}},
         "mainContact": {"email": "ordre@nordfisk.no", "phone1": "+47 77 00 00 01"},
         "supplierClass": {"id": "VARER", "description": None},
-        "corporateId": " 987 654 321",
-        "vatRegistrationId": "NO987654321MVA",
+        "corporateId": " 987 654 325",
+        "vatRegistrationId": "NO987654325MVA",
         "lastModifiedDateTime": CHANGE_TIME,
     }
     return row | members

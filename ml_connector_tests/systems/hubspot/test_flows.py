@@ -33,12 +33,15 @@ def test_a_customer_becomes_a_company_with_its_contact(sync: Sync) -> None:
 
 
 def test_a_thousand_new_customers_need_the_calls_that_were_promised(sync: Sync) -> None:
-    """A hundred a call, 2,000 links a call, no search; the properties are looked at once a flow."""
+    """A hundred a call, 2,000 links a call, no search; the properties are looked at once a flow.
+
+    Companies that the ledger does not know are read before they are written, up to 2,000 of them.
+    """
     rows = [customer(str(20_000 + index), f"post@kunde-{index}.no") for index in range(1_000)]
     people = [contact(index, f"post@kunde-{index}.no", businessAccount=str(20_000 + index)) for index in range(1_000)]
     reports = sync.sync(*rows, *people)
     assert {name: report.calls for name, report in reports.items()} == {
-        "companies": 11,
+        "companies": 21,
         "contacts": 11,
         "contact_companies": 1,
     }
@@ -55,6 +58,33 @@ def test_two_customers_with_one_address_share_a_contact(sync: Sync) -> None:
     person = sync.hubspot.one("contacts", email=KARI)
     for key in ("nordic:1", "nordic:2"):
         assert sync.hubspot.linked(person["id"], sync.hubspot.one("companies", visma_customer_id=key)["id"])
+
+
+@pytest.mark.parametrize("merged_read", ["survivor", "missing"])
+def test_a_shared_contact_that_was_merged_is_followed(sync: Sync, merged_read: str) -> None:
+    """HubSpot does not answer an update of the id that was merged away."""
+    sync.hubspot.configure(merged_read=merged_read)
+    made = [sync.hubspot.make("contacts", email=email) for email in ("a@x.no", "b@x.no")]
+    sync.hubspot.control("merge/contacts", {"primary": int(made[0]), "merged": int(made[1])})
+    sync.sync(customer("10001", "a@x.no"), customer("10002", "b@x.no"))
+    shared = next(key for key in ("10001", "10002") if sync.state("contacts", key).facts.get("shared"))
+    survivor = sync.hubspot.make("contacts", email="new@x.no")
+    sync.hubspot.control("merge/contacts", {"primary": int(survivor), "merged": int(made[0])})
+    person = contact(1, "a@x.no" if shared == "10001" else "b@x.no", businessAccount=shared, lastName="Z")
+    assert counts(sync.sync(person)["contacts"]) == {"read": 1, "updated": 1}
+    (there,) = sync.hubspot.records("contacts")
+    assert (there["id"], there["lastname"]) == (survivor, "Z")
+
+
+def test_two_addresses_of_one_contact_do_not_take_it_from_each_other(sync: Sync) -> None:
+    """In one batch: the first one's key stands there, the other shares the contact."""
+    made = [sync.hubspot.make("contacts", email=email) for email in ("a@x.no", "b@x.no")]
+    sync.hubspot.control("merge/contacts", {"primary": int(made[0]), "merged": int(made[1])})
+    sync.sync(customer("10001", "a@x.no"), customer("10002", "b@x.no"))
+    states = [sync.state("contacts", key) for key in ("10001", "10002")]
+    assert [state.facts.get("shared", False) for state in states] == [False, True]
+    (there,) = sync.hubspot.records("contacts")
+    assert there["visma_contact_key"] == states[0].target_id
 
 
 def test_a_changed_customer_is_updated_and_linked_no_more(sync: Sync) -> None:

@@ -104,6 +104,72 @@ def test_an_invoice_waits_for_a_company_that_failed_and_goes_with_it(sync: Docum
     assert counts(sync.deliver("invoices")["invoices"]) == {"read": 1, "created": 1}
 
 
+def test_an_invoice_of_a_company_that_was_deleted_waits_and_brings_it_back(sync: DocumentSync) -> None:
+    """However long that takes; the invoices that were linked before are linked to the new company as well."""
+    sync.sync(customer(), contact(), invoice("1"))
+    sync.hubspot.delete("companies", sync.hubspot.records("companies")[0]["id"])
+    sync.hubspot.faults({"fault": "server_error", "path": "/companies/batch/upsert", "times": 30})
+    sync.sync(invoice("2"))
+    for _ in range(12):
+        waiting = sync.state("invoices", "Invoice-2")
+        assert (waiting.outcome, waiting.kind) == ("failed", "dependency")
+        assert waiting.due_at is not None
+        sync.visma.now = waiting.due_at + timedelta(seconds=1)
+        sync.deliver("invoices")
+    sync.hubspot.faults()
+    sync.visma.now += timedelta(days=1)
+    sync.deliver()
+    (company,) = sync.hubspot.records("companies")
+    person = sync.hubspot.one("contacts", email="kari@nordfisk.no")
+    for number in ("1", "2"):
+        made = sync.hubspot.one("invoices", visma_document_number=number)
+        assert linked(sync.hubspot, made["id"], "companies") == [company["id"]]
+    sync.deliver()
+    assert sync.hubspot.linked(person["id"], company["id"])
+
+
+@pytest.mark.parametrize("merged_read", ["survivor", "missing"])
+def test_an_invoice_of_a_company_that_was_merged_finds_the_other(sync: DocumentSync, merged_read: str) -> None:
+    """At once where HubSpot says which; else as soon as the company is delivered anew."""
+    sync.hubspot.configure(merged_read=merged_read)
+    sync.sync(customer(), contact(), invoice("1"))
+    mine, other = sync.hubspot.records("companies")[0]["id"], sync.hubspot.make("companies", name="Nordfisk gammel")
+    sync.hubspot.control("merge/companies", {"primary": int(other), "merged": int(mine)})
+    sync.sync(invoice("2"))
+    assert sync.state("invoices", "Invoice-2").outcome == ("created" if merged_read == "survivor" else "failed")
+    sync.deliver()
+    assert [one["id"] for one in sync.hubspot.records("companies")] == [other]
+    for number in ("1", "2"):
+        made = sync.hubspot.one("invoices", visma_document_number=number)
+        assert linked(sync.hubspot, made["id"], "companies") == [other]
+    sync.hubspot.calls()
+    sync.deliver()
+    assert sync.hubspot.calls() == []
+
+
+def test_an_invoice_follows_its_customer_to_another_contact_person(sync: DocumentSync) -> None:
+    """Without a change of its own."""
+    sync.sync(customer(), contact(), invoice("1"))
+    sync.sync(customer(email="ola@nordfisk.no"), contact(2, "ola@nordfisk.no", firstName="Ola"))
+    made = sync.hubspot.one("invoices", visma_document_number="1")
+    person = sync.hubspot.one("contacts", email="ola@nordfisk.no")
+    assert linked(sync.hubspot, made["id"], "contacts") == [person["id"]]
+
+
+def test_a_contact_that_was_deleted_comes_back_to_its_company_and_invoice(sync: DocumentSync) -> None:
+    """The invoice goes without it for the time being."""
+    sync.sync(customer(), contact(), invoice("1"))
+    sync.hubspot.delete("contacts", sync.hubspot.records("contacts")[0]["id"])
+    sync.sync(invoice("1", paid=[payment("1250")]))
+    assert sync.state("invoices", "Invoice-1").outcome == "updated"
+    for _ in range(3):
+        sync.deliver()
+    (person,) = sync.hubspot.records("contacts")
+    made = sync.hubspot.one("invoices", visma_document_number="1")
+    assert linked(sync.hubspot, made["id"], "contacts") == [person["id"]]
+    assert sync.hubspot.linked(person["id"], sync.hubspot.records("companies")[0]["id"])
+
+
 def test_an_invoice_of_a_customer_without_an_address_goes_without_a_contact(sync: DocumentSync) -> None:
     """And gets one in the moment in which the customer has one."""
     reports = sync.sync(customer(email=None), invoice())

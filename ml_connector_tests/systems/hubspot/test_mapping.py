@@ -58,8 +58,8 @@ def test_a_customer_becomes_a_company() -> None:
             "visma_customer_number": "10001",
             "visma_customer_class": "B2B",
             "visma_customer_status": "Active",
-            "visma_organization_number": "987654321",
-            "visma_vat_number": "NO987654321MVA",
+            "visma_organization_number": "987654325",
+            "visma_vat_number": "NO987654325MVA",
             "visma_is_customer": "true",
             "lifecyclestage": "customer",
         }

@@ -86,6 +86,17 @@ def test_the_same_batch_is_one_record_whatever_got_lost(sync: DocumentSync) -> N
     assert len(transactions(sync)) == 1
 
 
+def test_a_value_of_a_batch_that_was_taken_away_after_a_run_that_died_is_cleared(sync: DocumentSync) -> None:
+    """The ledger does not know that it was made; HubSpot does, by its key."""
+    for text in ("Invoices of the week", None):
+        wish = desired(batch(description=text))
+        change = Change("AR-000123", Operation.CREATE, wish.claim, None, wish.body, True, None, {}, b"of the body")
+        (result,) = sync.account.writer("transactions").deliver(iter([change]), None)  # type: ignore[arg-type]
+        assert result.outcome in ("created", "updated"), result
+        (made,) = transactions(sync)
+        assert (made.get("description") or None) == text
+
+
 def test_a_batch_goes_before_its_invoice_and_is_linked_when_that_comes(sync: DocumentSync) -> None:
     """The invoice was rejected at first."""
     sync.sync(customer(), invoice() | {"amountInCurrency": 1.0}, batch())

@@ -10,6 +10,7 @@ import pytest
 from ml_connector.engine.records import Outcome, Result
 from ml_connector.errors import StoppedProblem
 from ml_connector.http import Retries
+from ml_connector.systems.hubspot import group
 from ml_connector.systems.hubspot.mapping import contact_key
 from ml_connector_tests.systems.hubspot.conftest import OpenTarget
 from ml_connector_tests.systems.hubspot.support import (
@@ -20,6 +21,7 @@ from ml_connector_tests.systems.hubspot.support import (
     contact,
     customer,
     desired,
+    supplier,
 )
 
 KARI, OLA = "kari@nordfisk.no", "ola@nordfisk.no"
@@ -101,6 +103,59 @@ def test_a_value_that_was_taken_away_is_cleared(target: Target) -> None:
     assert not company.get("visma_organization_number")
 
 
+def test_a_value_that_was_taken_away_after_a_run_that_died_is_cleared(open_target: OpenTarget) -> None:
+    """The ledger does not know that they were made; HubSpot does, by their keys."""
+    target = open_target(suppliers={})
+    before = {"companies": customer(), "suppliers": supplier()}
+    person = desired("contacts", customer(), contact(1, phone1="99 88 77 66"))
+    target.send("contacts", person)
+    assert target.hubspot.one("contacts", email=KARI)["phone"] == "99 88 77 66"
+    for flow in ("companies", "suppliers"):
+        target.send(flow, desired(flow, before[flow], suppliers={}))
+    for flow, key in (("companies", "visma_customer_id"), ("suppliers", "visma_supplier_id")):
+        row = before[flow]
+        claim = desired(flow, row, suppliers={}).claim
+        assert target.hubspot.one("companies", **{key: claim})["visma_organization_number"]
+        row["corporateId"] = None
+        result = target.send(flow, desired(flow, row, suppliers={}))
+        assert result.outcome is Outcome.UPDATED
+        company = target.hubspot.one("companies", **{key: claim})
+        assert not company.get("visma_organization_number")
+    target.send("contacts", desired("contacts", customer(), contact(1, phone1=None)))
+    assert not target.hubspot.one("contacts", email=KARI).get("phone")
+
+
+def test_new_records_are_read_first_only_until_the_ledger_has_proved_right(
+    target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So many new customers are not read a hundred at a time, all of them."""
+    monkeypatch.setattr(group, "TRIED", 2)
+    target.deliver("companies", *companies(500))
+    calls = target.hubspot.calls()
+    assert len([call for call in calls if "/companies/batch/read" in call]) == 2
+    assert len([call for call in calls if UPSERT in call]) == 5
+
+
+@pytest.mark.parametrize("tried", [0, 20])
+def test_what_the_ledger_does_not_know_is_cleared_read_or_not(
+    target: Target, monkeypatch: pytest.MonkeyPatch, tried: int
+) -> None:
+    monkeypatch.setattr(group, "TRIED", tried)
+    target.send("companies", desired("companies", customer()))
+    target.send("companies", desired("companies", customer(corporateId=None)))
+    assert not target.hubspot.one("companies", visma_customer_id="nordic:1").get("visma_organization_number")
+
+
+@pytest.mark.parametrize("backward", ["ignore", "refuse"])
+def test_a_new_ledger_leaves_the_lifecycle_stage(target: Target, backward: str) -> None:
+    """A company with our key is read before anything is written to it."""
+    target.hubspot.configure(backward_lifecycle=backward)
+    target.hubspot.make("companies", name="X", visma_customer_id="nordic:1", lifecyclestage="evangelist")
+    result = target.send("companies", desired("companies", customer()))
+    assert (result.outcome, b"lifecyclestage" in (result.payload or b"")) == (Outcome.UPDATED, False)
+    assert target.hubspot.one("companies", visma_customer_id="nordic:1")["lifecyclestage"] == "evangelist"
+
+
 @pytest.mark.parametrize("backward", ["ignore", "refuse"])
 def test_the_lifecycle_stage_of_ours_is_never_sent_again(target: Target, backward: str) -> None:
     """Sales moved it on; a change at Visma does not move it back."""
@@ -132,6 +187,7 @@ def test_inactive_customers_travel_together(target: Target) -> None:
     ]
     assert outcomes(target.deliver("companies", *changes)) == {"created": 290, "skipped": 10}
     assert sorted(call for call in target.hubspot.calls() if "batch" in call) == [
+        *["POST /crm/objects/2026-03/companies/batch/read"] * 3,
         "POST /crm/objects/2026-03/companies/batch/update",
         *["POST /crm/objects/2026-03/companies/batch/upsert"] * 3,
     ]
