@@ -30,6 +30,7 @@ EVERYTHING = [
     ("audit", "verify"),
     ("credentials", "rotate-key"),
 ]
+PHONE = "+4798765432"
 REFUSING = [("check",), ("sync", "nordic"), ("replay", "TARGET", "--record", FIRST)]
 
 
@@ -65,6 +66,13 @@ def side(request: pytest.FixtureRequest, empty_home: Home, world: World) -> Iter
         simulator = Simulator("hubspot", served.url, settings)
         empty_home.config_path.unlink()
         furnish(empty_home, {"visma": world.visma, "hubspot": simulator})
+        plain = empty_home.config_path.read_text()
+        matched = plain.replace("companies: {}", "companies: {match: {phone: main_contact.phone1}}")
+        assert matched != plain
+        empty_home.config_path.write_text(matched)
+        world.change("10003", mainContact={"phone1": PHONE})
+        for name in ("A", "B"):  # the customer fits both, so a rejection says why
+            simulator.control("records/companies", {"name": name, "phone": PHONE})
         yield Side(simulator, "kari@@nordfisk.no", {"access_token": "pat-eu1-another"})
 
 
@@ -110,8 +118,10 @@ def test_no_secret_and_no_personal_data_is_left_in_plain_text(
     assert where(left_behind, secrets) == []
     people = people_at(side)
     assert len(people) > 10
+    if side.simulator.name == "hubspot":
+        assert where(left_behind, ["companies at HubSpot have this customer's phone"])
     written = {place: content for place, content in left_behind.items() if Path(place).is_absolute()}
-    assert where(written, [*people, side.refused]) == []
+    assert where(written, [*people, side.refused, PHONE]) == []
 
 
 def people_at(side: Side) -> list[str]:
