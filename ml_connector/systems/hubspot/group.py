@@ -164,6 +164,8 @@ class Group:
                 draft.id, draft.ours = facts["id"], False
             elif facts.get(JOINED) or (facts and draft.change.body.get(COUNTERPART) == facts.get("id")):
                 draft.id, draft.joined = draft.change.body.get(TWIN) or facts["id"], True
+        apart = [draft for draft in self.drafts if draft.id is None and draft.change.body.get(COUNTERPART)]
+        self._meet([draft for draft in apart if draft.is_linked])
         if self.kind.rules:
             self._read_by_id([draft for draft in self._open() if draft.id is not None])
         self._join([draft for draft in self._open() if not draft.is_linked and draft.change.body.get(TWIN)])
@@ -180,6 +182,21 @@ class Group:
             self.kind.knowledge.gaps = True
         if matcher is not None:
             self._match(matcher, [draft for draft in unknown if draft.result is None and not draft.there])
+
+    def _meet(self, drafts: Sequence[Draft]) -> None:
+        """People may have merged both sides' companies since."""
+        if not drafts:
+            return
+        try:
+            found = read(self.client, self.kind.name, [draft.change.claim for draft in drafts], [], self.kind.key)
+        except CallProblem as problem:
+            for draft in drafts:
+                draft.result = conclude(draft, refused(problem))
+            return
+        for draft in drafts:
+            there = str(found.get(draft.change.claim, {}).get("id"))
+            if there == draft.change.body[COUNTERPART]:
+                draft.id, draft.joined = there, True
 
     def _join(self, drafts: Sequence[Draft]) -> None:
         """The other side's company, if no other record of ours has it already."""

@@ -211,6 +211,18 @@ def test_a_supplier_that_came_first_leaves_the_customers_values(sync: Sync) -> N
     assert len(sync.hubspot.records("companies")) == 1
 
 
+def test_two_companies_of_a_business_that_people_merged_keep_the_customers_values(sync: Sync) -> None:
+    """As the documentation asks people to do."""
+    sync.sync(customer(corporateId=""), supplier())
+    sync.sync(customer())
+    ids = [sync.state(flow, key).facts["id"] for flow, key in (("companies", "10001"), ("suppliers", "50001"))]
+    assert len(set(ids)) == 2
+    sync.hubspot.control("merge/companies", {"primary": int(ids[0]), "merged": int(ids[1])})
+    sync.sync(supplier(name="Anything", status="HoldPayments"))
+    company = both_marks(sync)
+    assert (company["name"], company["visma_supplier_status"]) == ("Nordfisk AS", "HoldPayments")
+
+
 @pytest.mark.parametrize("merged_read", ["survivor", "missing"])
 def test_a_company_of_both_that_was_merged_is_followed(sync: Sync, merged_read: str) -> None:
     """HubSpot does not answer an update of the id that was merged away."""
