@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from sqlalchemy.engine import Connection
 
-from ml_connector.engine.records import Need, Outcome, Result
+from ml_connector.engine.records import LONGEST_NAME, Need, Outcome, Result
 from ml_connector.store.links import Links
 
 if TYPE_CHECKING:
@@ -60,7 +60,8 @@ def note_delivered(
     followed = {name for plan, result in changed for name in (result.target_id or plan.change.claim, _record(plan.key))}
     links.wake(connection, flow, [_followed(name) for name in followed], now, again=True)
     needs = [(plan.key, need) for plan, _ in delivered for need in plan.needs.values() if not need.alias]
-    links.wait(connection, flow, [(key, need.flow, _followed(_awaited(need))) for key, need in needs])
+    following = [(key, need.flow, _followed(_awaited(need))) for key, need in needs]
+    links.wait(connection, flow, [one for one in following if len(one[2]) <= LONGEST_NAME])
     names: Mapping[str, Sequence[str]] = {plan.key: plan.aliases for plan, _ in delivered if plan.aliases is not None}
     links.call(connection, flow, names)
 

@@ -308,6 +308,13 @@ def test_a_name_that_no_ledger_can_hold_is_left_out_where_it_may_be(two: Two, na
     assert two.rows(alias) == 0
 
 
+def test_a_record_of_the_longest_name_can_be_needed(two: Two) -> None:
+    """It can be waited for; to follow it, there is no room."""
+    two.put("1", guest="9" * 254)
+    reports = two.deliver("members", "badges")
+    assert [counts(reports[flow].total) for flow in ("members", "badges")] == [{"read": 1, "created": 1}] * 2
+
+
 @pytest.mark.parametrize("name", ["a\0@x.no", f"{'9' * 300}@x.no"], ids=["nul", "long"])
 def test_an_identity_that_no_ledger_can_hold_rejects_its_record_only(two: Two, name: str) -> None:
     two.put("1", email=name)
