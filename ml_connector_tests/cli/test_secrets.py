@@ -73,6 +73,7 @@ def side(request: pytest.FixtureRequest, empty_home: Home, world: World) -> Iter
         world.change("10003", mainContact={"phone1": PHONE})
         for name in ("A", "B"):  # the customer fits both, so a rejection says why
             simulator.control("records/companies", {"name": name, "phone": PHONE})
+        simulator.control("search-index", {})
         yield Side(simulator, "kari@@nordfisk.no", {"access_token": "pat-eu1-another"})
 
 
