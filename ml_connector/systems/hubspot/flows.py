@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from hashlib import sha256
@@ -24,7 +25,7 @@ VERSION = 1
 """Of the mapping itself; a new one maps every record again."""
 
 
-class _Flow:
+class _Flow(ABC):
     """What the flows have in common; a `Flow` (see `engine/ports.py`)."""
 
     name: str
@@ -45,13 +46,13 @@ class _Flow:
         self.secondary: tuple[str, ...] = (CONTACTS,) if any(one.looks_into("contact") for one in looks) else ()
         self.reference: tuple[str, ...] = (self.classes,) if any(one.looks_into("class") for one in looks) else ()
 
+    @abstractmethod
     def _parts(self) -> Iterable[Any]:
         """What decides about the bodies of this flow, besides what decides about all of them."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _sources(self) -> Iterable[Source]:
         """Where its values and conditions come from."""
-        raise NotImplementedError
 
 
 class CompaniesFlow(_Flow):

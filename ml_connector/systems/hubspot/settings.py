@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import cached_property
@@ -106,9 +107,9 @@ class _Mapping(Block):
     )
 
     @property
+    @abstractmethod
     def key(self) -> str:
         """The unique property that holds our key."""
-        raise NotImplementedError
 
     @cached_property
     def sources(self) -> Mapping[str, Source]:
