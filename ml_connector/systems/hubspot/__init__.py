@@ -9,6 +9,8 @@ merging.py       what is written to a record that is there already, pure
 matching.py      finds companies that people made
 batches.py       a hundred inputs a call, and what became of each
 group.py         a hundred changes, from what is wished to what became of each
+in_groups.py     how writers work: in groups, some at the same time
+answered.py      and with nothing left to be fetched later
 writer.py        delivers companies and contacts
 associations.py  delivers links
 invoices.py, invoice_lines.py, payments.py        from an invoice to an invoice, its lines and payments, pure

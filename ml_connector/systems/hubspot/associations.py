@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 from ml_connector.engine.ports import Delivery
 from ml_connector.engine.records import Change, Outcome, Result
 from ml_connector.http import BatchRefused, CallProblem, Decision, to_json
+from ml_connector.systems.hubspot.answered import AnsweredAtOnce
 from ml_connector.systems.hubspot.batches import Reply, batched, halves, refused
 from ml_connector.systems.hubspot.client import LINKS, HubSpotClient
 from ml_connector.systems.hubspot.errors import MISSING, NOT_FOUND, decide_item
@@ -17,7 +17,7 @@ from ml_connector.systems.hubspot.group import sentence
 Pair = tuple[str, str]
 
 
-class LinksWriter:
+class LinksWriter(AnsweredAtOnce):
     """A `Writer` of plain links.
 
     Args:
@@ -26,25 +26,14 @@ class LinksWriter:
     """
 
     def __init__(self, client: HubSpotClient, from_kind: str, to_kind: str, ends: tuple[str, str]) -> None:
-        self._client = client
+        super().__init__(client)
         self._path = client.routes.associate(from_kind, to_kind)
         self._ends = ends
-
-    @property
-    def calls(self) -> int:
-        return self._client.calls
 
     def deliver(self, changes: Iterable[Change], delivery: Delivery) -> Iterator[Result]:
         """One batch after the other: there are few of them."""
         for group in batched(changes, LINKS):
             yield from self._send(group)
-
-    def resume(self, reference: str, keys: Sequence[str]) -> Iterator[Result]:
-        """Nothing is ever handed over under a reference."""
-        return iter(())
-
-    def settled(self, since: datetime) -> bool:
-        return True
 
     def _send(self, changes: Sequence[Change]) -> Iterator[Result]:
         pairs = {change.key: self._pair(change) for change in changes}

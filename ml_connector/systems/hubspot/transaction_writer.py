@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from itertools import chain, islice
 from typing import Any
 
-from ml_connector.engine.ports import Delivery
 from ml_connector.engine.records import Change, Outcome, Result
-from ml_connector.http import Stopped, concurrently, to_json
-from ml_connector.systems.hubspot.batches import Input, Reply, Write, batched
-from ml_connector.systems.hubspot.check import account
-from ml_connector.systems.hubspot.client import BATCH, HubSpotClient
+from ml_connector.http import Stopped, to_json
+from ml_connector.systems.hubspot.batches import Input, Reply, Write
+from ml_connector.systems.hubspot.client import HubSpotClient
 from ml_connector.systems.hubspot.errors import NOT_FOUND
 from ml_connector.systems.hubspot.group import Halted, sentence
+from ml_connector.systems.hubspot.in_groups import InGroups
 from ml_connector.systems.hubspot.merging import for_new
 from ml_connector.systems.hubspot.pairs import associate
 from ml_connector.systems.hubspot.properties import COMPANIES, INVOICES
@@ -26,52 +23,23 @@ from ml_connector.systems.hubspot.transactions import COMPANY, INVOICE
 NO_PLACE = "no custom object, and no invoice"
 
 
-class TransactionsWriter:
+class TransactionsWriter(InGroups[Store]):
     """A `Writer` of transactions."""
 
     def __init__(self, client: HubSpotClient, settings: TransactionsSettings) -> None:
-        self._client = client
+        super().__init__(client)
         self._settings = settings
-        self._store: Store | None = None
 
-    @property
-    def calls(self) -> int:
-        return self._client.calls
+    def _prepare(self) -> Store:
+        """Where transactions go."""
+        return require_store(self._client, self._settings)
 
-    def deliver(self, changes: Iterable[Change], delivery: Delivery) -> Iterator[Result]:
-        """Results of a group come together, when all of it is known."""
-        source = iter(changes)
-        first = list(islice(source, 1))
-        if not first:
-            return
-        store = self._ready()
-        # On invoices, one group after the other: two batches may concern the same one.
-        connections = self._client.settings.connections if store.is_object else 1
+    def _write(self, group: Sequence[Change], ready: Store) -> list[Result]:
+        return _Group(self._client, self._settings, ready, [_Draft(change) for change in group]).run()
 
-        def work(group: Sequence[Change]) -> list[Result]:
-            return _Group(self._client, self._settings, store, [_Draft(change) for change in group]).run()
-
-        try:
-            for results in concurrently(work, batched(chain(first, source), BATCH), connections):
-                yield from results
-        except Halted as halted:
-            yield from halted.results
-            raise halted.problem from None
-
-    def resume(self, reference: str, keys: Sequence[str]) -> Iterator[Result]:
-        """Nothing is ever handed over under a reference."""
-        return iter(())
-
-    def settled(self, since: datetime) -> bool:
-        return True
-
-    def _ready(self) -> Store:
-        """Before anything is sent: the right account, and where transactions go. Raises Stopped."""
-        if self._store is None:
-            if self._client.settings.portal is not None:
-                account(self._client)
-            self._store = require_store(self._client, self._settings)
-        return self._store
+    def _connections(self, ready: Store) -> int:
+        """On invoices, one group after the other: two batches may concern the same one."""
+        return super()._connections(ready) if ready.is_object else 1
 
 
 @dataclass(slots=True)
