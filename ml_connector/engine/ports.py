@@ -9,6 +9,10 @@ from typing import Any, Protocol
 
 from ml_connector.engine.records import Change, Mapped, Record, Result, SourceRow
 
+# Visma's zone-less stamps run backwards by an hour in the last night of October: what is older by less than this came
+# later all the same, because a row that is read later is the source's later state (Visma reference, section 5).
+STAMP_SLACK = timedelta(hours=1, minutes=5)
+
 
 @dataclass(frozen=True, slots=True)
 class Entity:
@@ -20,12 +24,14 @@ class Entity:
         secondary: True when its rows only serve other records (contacts, classes): they are looked up at random, so the
             store keeps them beside their key, encrypted, and not in landing files alone.
         windowed: False for reference data, which carries no change time and is read whole, once a day.
+        slack: a version whose change time lies further than this behind the known one is an older version.
     """
 
     name: str
     title: str
     secondary: bool = False
     windowed: bool = True
+    slack: timedelta = STAMP_SLACK
 
 
 @dataclass(frozen=True, slots=True)
