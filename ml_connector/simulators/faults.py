@@ -113,6 +113,12 @@ async def _lost_answer(call: Call, _rule: FaultRule) -> bool:
     return True
 
 
+async def _false_error(call: Call, rule: FaultRule) -> bool:
+    await _execute(call)
+    await call.plan.answers["server_error"](rule, call.scope)(call.scope, call.receive, call.send)
+    return True
+
+
 async def _late_commit(call: Call, rule: FaultRule) -> bool:
     body = await _read_body(call.receive)
     call.plan.later(rule.duration, lambda: call.app(dict(call.scope), _replay(body), _discard))
@@ -131,6 +137,7 @@ FAULTS: dict[str, Callable[[Call, FaultRule], Awaitable[bool]]] = {
     "rate_limit_empty": _answer,
     "forbidden_empty": _answer,
     "server_error": _answer,
+    "false_error": _false_error,
     "html_error": _answer,
     "expired_token": _answer,
     "locked": _answer,
