@@ -12,6 +12,7 @@
 | `rate_limit_empty` | 429 without a body                                                                         |
 | `forbidden_empty`  | 403 without a body                                                                         |
 | `server_error`     | 500, in the vendor's shape where it has one                                                |
+| `false_error`      | the same answer, although the call is executed                                             |
 | `html_error`       | 502 with an HTML page, as a gateway sends it                                               |
 | `expired_token`    | 401 in the vendor's shape                                                                  |
 | `locked`           | 423, in the vendor's shape where it has one                                                |
