@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import TypeVar
 
 from ml_connector.engine.ports import Writer
 from ml_connector.http import CallProblem, Stopped
@@ -75,11 +76,22 @@ def _of_account(number: str, purpose: str, known: Mapping[str, Mapping[str, obje
     return Finding(subject, True, str(row.get("description") or "It exists."))
 
 
+AnyBooks = TypeVar("AnyBooks", bound=Books)
+
+
 @contextmanager
 def connect_books(
-    settings: VismaSettings, credentials: VismaCredentials, company_zone: str, accounts: Mapping[str, str]
-) -> Iterator[Books]:
-    """Open a company for writing. Makes no call yet."""
+    settings: VismaSettings,
+    credentials: VismaCredentials,
+    company_zone: str,
+    accounts: Mapping[str, str],
+    kind: type[AnyBooks],
+) -> Iterator[AnyBooks]:
+    """Open a company for writing. Makes no call yet.
+
+    Args:
+        kind: the books as another system's flows want them.
+    """
     with open_client(settings, credentials, writing=True) as client:
         reader = Reader(client, zone_of(settings, company_zone), settings.page_size)
-        yield Books(Ledger(reader), accounts)
+        yield kind(Ledger(reader), accounts)
