@@ -24,7 +24,7 @@ import orjson
 from pydantic import ValidationError
 
 from ml_connector.engine.records import Desired, Mapped, Record, Reject, Skip
-from ml_connector.systems.chargebee.documents import Document, Line
+from ml_connector.systems.chargebee.documents import Document, Line, Tax
 from ml_connector.systems.chargebee.event_settings import EventsSettings, LineRule
 from ml_connector.systems.chargebee.money import NotMoney, major
 from ml_connector.systems.chargebee.schedule import day_of, month_of
@@ -203,6 +203,26 @@ def deferred_of(rule: LineRule, settings: EventsSettings) -> str:
     return account
 
 
+def vat_account(tax: Tax, settings: EventsSettings) -> str:
+    """Where a tax is posted. A credit note may leave its name out: then it is the only one there is. Raises `Missing`."""
+    known = settings.accounts.vat
+    account = _only(known) if tax.name == "" else known.get(tax.name)
+    if account is None:
+        what = f"The tax {tax.name} has no account" if tax.name else "A tax has no name, and several could be meant"
+        raise Missing(f"{what}: set accounts.vat{f'.{tax.name}' if tax.name else ''}.")
+    return account
+
+
+def code_of(tax: Tax, settings: EventsSettings) -> str | None:
+    """Visma's VAT code of a tax, where one is configured."""
+    return _only(settings.vat_codes) if tax.name == "" else settings.vat_codes.get(tax.name)
+
+
+def _only(named: Mapping[str, str]) -> str | None:
+    values = set(named.values())
+    return values.pop() if len(values) == 1 else None
+
+
 def _refused(document: Document) -> Reject | None:
     if document.special is not None:
         return Reject(
@@ -227,11 +247,13 @@ def _postings(document: Document, settings: EventsSettings) -> Iterator[Posting]
     for line in document.lines:
         yield _of_line(line, sign, name, settings)
         for tax in line.taxes:
-            account = accounts.vat.get(tax.name)
-            if account is None:
-                raise Missing(f"The tax {tax.name or '(without a name)'} has no account: set accounts.vat.{tax.name}.")
-            code = settings.vat_codes.get(tax.name)
-            yield Posting(account, -sign * tax.amount, f"{name} {tax.name}", line.id, code)
+            yield Posting(
+                vat_account(tax, settings),
+                -sign * tax.amount,
+                f"{name} {tax.name}".rstrip(),
+                line.id,
+                code_of(tax, settings),
+            )
     if document.round_off:
         if accounts.rounding is None:
             raise Missing("The document is rounded, and rounding has no account: set accounts.rounding.")
@@ -242,7 +264,7 @@ def _of_line(line: Line, sign: int, name: str, settings: EventsSettings) -> Post
     rule = rule_for(line.entity_type, line.entity_id, settings)
     deferred = settings.policy == "deferred" and line.is_ranged
     account = deferred_of(rule, settings) if deferred else revenue_of(rule, settings)
-    code = rule.vat_code or next((settings.vat_codes.get(tax.name) for tax in line.taxes), None)
+    code = rule.vat_code or next((code_of(tax, settings) for tax in line.taxes), None)
     text = f"{line.description or line.entity_id or ''} ({name})".strip()
     return Posting(account, -sign * line.amount, text, line.id, code, rule.subaccount)
 
