@@ -47,6 +47,14 @@ ERRORS = ErrorTable(
         Rule(404, Action.REJECT_RECORD, "not found", "Chargebee does not know it: {detail}"),
         Rule(
             400,
+            Action.REJECT_RECORD,
+            "currency",
+            "the site has not this currency; add it at Chargebee (Settings, Configure Chargebee, Currencies): {detail}",
+            code="configuration_incompatible",
+            detail="currency",
+        ),
+        Rule(
+            400,
             Action.STOP,
             "catalogue",
             "the site has the other product catalogue: {detail}",

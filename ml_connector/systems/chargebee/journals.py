@@ -204,7 +204,7 @@ def deferred_of(rule: LineRule, settings: EventsSettings) -> str:
 
 
 def vat_account(tax: Tax, settings: EventsSettings) -> str:
-    """Where a tax is posted. A credit note may leave its name out: then it is the only one there is. Raises `Missing`."""
+    """Where a tax is posted. A credit note may leave its name out: then it is the only one. Raises `Missing`."""
     known = settings.accounts.vat
     account = _only(known) if tax.name == "" else known.get(tax.name)
     if account is None:
