@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from hashlib import blake2b
-from typing import Any, Final
-
-import orjson
+from typing import Final
 
 from ml_connector.engine.claims import Claims, wish_of
+from ml_connector.engine.digests import digest_of
 from ml_connector.engine.needs import DEPENDENCY, WITHHELD, Needs, Resolved, storable_wish
 from ml_connector.engine.ports import Clock, Flow
 from ml_connector.engine.records import (
@@ -419,11 +417,6 @@ def assemble(
         )
         for version, payload in zip(versions, payloads, strict=True)
     ]
-
-
-def digest_of(body: Mapping[str, Any]) -> bytes:
-    """16 bytes over what is sent, whatever the order of its fields."""
-    return blake2b(orjson.dumps(body, option=orjson.OPT_SORT_KEYS), digest_size=16).digest()
 
 
 def _operation(linked_to: str | None, claim: str, old_is_shared: bool) -> Operation:

@@ -15,8 +15,7 @@ from typing import Any, Protocol
 
 from pydantic import BaseModel
 
-from ml_connector.engine.derive import Derivation
-from ml_connector.engine.ports import Entity, Flow, Page, Source, Writer
+from ml_connector.engine.ports import Derivation, Entity, Flow, Page, Source, Writer
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,7 +96,7 @@ class JournalWriter:
         correlation_id: str | None = None,
     ) -> Result:
         """The batch stands; where it is wanted, it is posted. That it is not, leaves it where it is."""
-        notes = []
+        notes = [f"GL {batch.number}."]
         if change.body["release"] and batch.status == "Balanced":
             refusal = self._ledger.release(batch)
             if refusal is not None:
@@ -117,7 +117,7 @@ class JournalWriter:
             Outcome.CREATED,
             target_id=change.claim,
             facts=facts,
-            reason=" ".join(notes) or None,
+            reason=" ".join(notes),
             payload=payload,
             correlation_id=correlation_id,
         )
