@@ -74,7 +74,8 @@ class JournalWriter:
             places = {body["period"], period.name, change.doubt.reference or period.name}
             found = self._ledger.find(body["reference"], places, change.doubt.since + SETTLE)
             if found:
-                return self._released(change, found[0], also=found[1:])
+                sent = _members(body, self._ledger.periods.of(found[0].period) or period)
+                return self._released(change, found[0], also=found[1:], payload=to_json(wrap(sent)))
         delivery.remember([change.key], period.name)
         members = _members(body, period)
         try:
