@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import and_, exists, func, select, update
 
-from ml_connector.store.among import among
+from ml_connector.store.among import among, hexadecimal, pairs
 from ml_connector.store.database import Database
 from ml_connector.store.tables import entity_state, landing, reading, source_row
 from ml_connector.store.vault import Vault
@@ -115,6 +115,23 @@ class Readings:
             connection.execute(
                 update(source_row).where(self._of(entity), among(source_row.c.key, keys)).values(seen_by=reading_id)
             )
+
+    def met_again(self, entity: str, reading_id: int, digests: Mapping[str, bytes], lost: Collection[int] = ()) -> bool:
+        """Note which of these keys the read met with the content that is already landed; True: all of them.
+
+        One statement, and no row comes back: most pages of most reads bring nothing new.
+
+        Args:
+            digests: key -> digest of the row's content.
+            lost: landings that do not count.
+        """
+        pair = pairs({key: digest.hex() for key, digest in digests.items()})
+        same = (source_row.c.key == pair.c.key, hexadecimal(source_row.c.digest) == pair.c.value)
+        change = update(source_row).where(self._of(entity), *same, source_row.c.vanished_at.is_(None))
+        if lost:
+            change = change.where(source_row.c.landing_id.not_in(lost))
+        with self._database.begin() as connection:
+            return connection.execute(change.values(seen_by=reading_id)).rowcount == len(digests)
 
     def land(self, entity: str, reading_id: int, path: str, rows: Sequence[Landed], at: datetime) -> int:
         """Make a finished landing file known, with a pointer to every row, in one transaction; returns its id."""

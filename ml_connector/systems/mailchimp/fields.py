@@ -14,19 +14,19 @@ whole address, for a merge field of the type address. In a template paths stand 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from difflib import get_close_matches
 from functools import cache
-from typing import Any
+from operator import attrgetter
+from typing import Any, NamedTuple
 
 from ml_connector.systems.visma.models import Address, Contact, Customer, CustomerClass, Model
 from ml_connector.systems.visma.paths import exists, paths, read
 
 TEXT_BYTES = 255
 """Mailchimp cuts longer text without a word (Mailchimp reference, section 8)."""
-
 DEFAULT_FIELDS: Mapping[str, str] = {
     "FNAME": "contact.first_name",
     "LNAME": "contact.last_name",
@@ -45,8 +45,7 @@ _DANGLING = " ,;:/|-\u2013"
 _WORDS = {True: "yes", False: "no"}
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
+class Subject(NamedTuple):
     """What paths lead into.
 
     Attributes:
@@ -59,6 +58,9 @@ class Subject:
     customer_class: CustomerClass | None
 
 
+Value = str | dict[str, str] | None
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """A path that exists.
@@ -66,80 +68,76 @@ class Place:
     Attributes:
         root: `contact`, `class`, or "" for the customer.
         path: below the root.
-        names: the members on the way, from the root on; empty where only `read` finds what stands there.
+        look_up: what stands there; None where something on the way is missing.
         is_address: a whole address stands there.
     """
 
     root: str
     path: str
-    names: Sequence[str]
+    look_up: Callable[[Subject], Any]
     is_address: bool = False
-
-    def look_up(self, subject: Subject) -> Any:
-        """What stands there; None where something on the way is missing."""
-        value: Any = subject.customer
-        if self.root:
-            value = subject.contact if self.root == "contact" else subject.customer_class
-        if not self.names:
-            return None if value is None else read(value, self.path)
-        for name in self.names:
-            if value is None:
-                return None
-            value = getattr(value, name)
-        return value
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A parsed source.
+    """A parsed source; made once, so that what is done for every record is only what this one needs.
 
     Attributes:
         text: as written.
         places: its paths, in order.
-        around: the literal texts before, between and behind the paths of a template; None for a plain path.
+        value: what to send: a text, a whole address, or None for an address that is not whole.
     """
 
     text: str
     places: Sequence[Place]
-    around: Sequence[str] | None = None
+    value: Callable[[Subject], Value]
 
     @property
     def is_address(self) -> bool:
         return self.places[0].is_address
-
-    def value(self, subject: Subject) -> str | dict[str, str] | None:
-        """What to send: a text, a whole address, or None for an address that is not whole."""
-        first = self.places[0]
-        if first.is_address:
-            return whole_address(first.look_up(subject))
-        if self.around is None:
-            return cut(as_text(first.look_up(subject)))
-        texts = [as_text(place.look_up(subject)) for place in self.places]
-        if not any(texts):
-            return ""
-        parts = [self.around[0], *(part for pair in zip(texts, self.around[1:], strict=True) for part in pair)]
-        return cut("".join(parts).strip(_DANGLING))
 
 
 @cache
 def parse_source(text: str) -> Source:
     """Raises ValueError with what was expected, and the nearest path that exists."""
     if "{" not in text and "}" not in text:
-        return Source(text, [_place(text)])
+        place = _place(text)
+        return Source(text, [place], _address_at(place) if place.is_address else _text_at(place))
     names, around = _PLACEHOLDER.findall(text), _PLACEHOLDER.split(text)[::2]
     if not names or any("{" in literal or "}" in literal for literal in around):
         raise ValueError("expected a path like main_address.city, or a template like {main_address.city} {number}")
     places = [_place(name.strip()) for name in names]
     if any(place.is_address for place in places):
         raise ValueError("a whole address cannot stand in a template; expected paths of its parts")
-    return Source(text, places, around)
+    return Source(text, places, _texts_at(places, around))
+
+
+def _text_at(place: Place) -> Callable[[Subject], str]:
+    look_up = place.look_up
+    return lambda subject: cut(as_text(look_up(subject)))
+
+
+def _address_at(place: Place) -> Callable[[Subject], dict[str, str] | None]:
+    look_up = place.look_up
+    return lambda subject: whole_address(look_up(subject))
+
+
+def _texts_at(places: Sequence[Place], around: Sequence[str]) -> Callable[[Subject], str]:
+    def value(subject: Subject) -> str:
+        texts = [as_text(place.look_up(subject)) for place in places]
+        if not any(texts):
+            return ""
+        parts = [around[0], *(part for pair in zip(texts, around[1:], strict=True) for part in pair)]
+        return cut("".join(parts).strip(_DANGLING))
+
+    return value
 
 
 def as_text(value: Any) -> str:
     """A value as people read it; nothing is an empty text, which clears the field at Mailchimp."""
+    if isinstance(value, str):  # nearly all are
+        return value.strip()
     match value:
-        case str():
-            return value.strip()
         case None:
             return ""
         case bool():
@@ -166,8 +164,8 @@ def whole_address(address: Address | None) -> dict[str, str] | None:
     """
     if address is None:
         return None
-    lines = [as_text(line) for line in (address.address_line1, address.address_line2, address.address_line3)]
-    lines = [line for line in lines if line]
+    parts_of_street = (address.address_line1, address.address_line2, address.address_line3)
+    lines = [text for line in parts_of_street if line is not None and (text := line.strip())]
     city, zip_code = as_text(address.city), as_text(address.postal_code)
     country = as_text(address.country.id) if address.country else ""
     county = as_text(address.county.name or address.county.id) if address.county else ""
@@ -187,14 +185,33 @@ def _place(text: str) -> Place:
     for candidate in (path, f"{path}.id"):
         if exists(model, candidate):
             names = model.shortcuts.get(candidate, candidate).split(".")
-            return Place(root, candidate, () if names[0] == "attributes" else names)
+            return Place(root, candidate, _look_up(root, candidate, () if names[0] == "attributes" else names))
     if path in _addresses(model):
-        return Place(root, path, [path], is_address=True)
+        return Place(root, path, _look_up(root, path, [path]), is_address=True)
     nearest = get_close_matches(text, _everything(), n=1, cutoff=0.5)
     hint = f"; did you mean {nearest[0]}?" if nearest else ""
     raise ValueError(
         f"expected the path of a value of the customer, its contact or class, like main_address.city{hint}"
     )
+
+
+def _look_up(root: str, path: str, names: Sequence[str]) -> Callable[[Subject], Any]:
+    """What finds the value at a path; `names`: the members on the way, empty where only `read` finds it."""
+    begin = attrgetter({"": "customer", "contact": "contact", "class": "customer_class"}[root])
+
+    def at_names(subject: Subject) -> Any:
+        value = begin(subject)
+        for name in names:
+            if value is None:
+                return None
+            value = getattr(value, name)
+        return value
+
+    def at_path(subject: Subject) -> Any:
+        value = begin(subject)
+        return None if value is None else read(value, path)
+
+    return at_names if names else at_path
 
 
 def _addresses(model: type[Model]) -> list[str]:
