@@ -137,9 +137,17 @@ class Readings:
         """Make a finished landing file known, with a pointer to every row, in one transaction; returns its id."""
         with self._database.begin() as connection:
             landing_id = self._landing(connection, entity, reading_id, path, len(rows), at)
+            same = {
+                "company": self._company,
+                "entity": entity,
+                "landing_id": landing_id,
+                "seq": landing_id,
+                "seen_by": reading_id,
+                "vanished_at": None,
+            }
             for begin in range(0, len(rows), PAGE):
-                page = [self._pointer(entity, reading_id, landing_id, row) for row in rows[begin : begin + PAGE]]
-                self._database.upsert(connection, source_row, page)
+                page = [self._pointer(entity, row) for row in rows[begin : begin + PAGE]]
+                self._database.upsert(connection, source_row, page, same=same)
         return landing_id
 
     def met(self, entity: str, reading_id: int) -> int:
@@ -244,19 +252,14 @@ class Readings:
         with self._database.connect() as connection:
             return [self._unseal(entity, key, body) for key, body in connection.execute(query)]
 
-    def _pointer(self, entity: str, reading_id: int, landing_id: int, row: Landed) -> dict[str, Any]:
+    def _pointer(self, entity: str, row: Landed) -> dict[str, Any]:
+        """What differs from row to row of a landing."""
         return {
-            "company": self._company,
-            "entity": entity,
             "key": row.key,
             "related": row.related,
             "changed_at": row.changed_at,
             "digest": row.digest,
-            "landing_id": landing_id,
             "position": row.position,
-            "seq": landing_id,
-            "seen_by": reading_id,
-            "vanished_at": None,
             "body": None if row.payload is None else self._seal(entity, row.key, row.payload),
         }
 
