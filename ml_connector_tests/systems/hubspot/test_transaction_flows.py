@@ -15,10 +15,10 @@ from ml_connector.systems.hubspot.account import HubSpotAccount
 from ml_connector.systems.hubspot.client import HubSpotClient
 from ml_connector.systems.hubspot.properties import Present, present
 from ml_connector_tests.systems.hubspot.conftest import OpenSync
-from ml_connector_tests.systems.hubspot.invoice_support import DocumentSync, batch, credit_note, invoice, posting
+from ml_connector_tests.systems.hubspot.invoice_support import DocumentSync, batch, credit_note, invoice, line, posting
 from ml_connector_tests.systems.hubspot.support import HubSpot, contact, counts, customer
 from ml_connector_tests.systems.hubspot.test_account import findings, set_up
-from ml_connector_tests.systems.hubspot.test_transactions import desired
+from ml_connector_tests.systems.hubspot.test_transactions import desired, dimension, in_region
 
 OpenDocuments = Callable[..., DocumentSync]
 FLOWS = {"companies": {}, "contacts": {}, "invoices": {}}
@@ -112,6 +112,22 @@ def test_a_batch_that_does_not_balance_is_not_used(sync: DocumentSync) -> None:
     assert counts(sync.sync(customer(), half)["transactions"]) == {"read": 1, "rejected": 1}
     assert transactions(sync) == []
     assert counts(sync.sync(batch())["transactions"]) == {"read": 1, "created": 1}
+
+
+def test_a_segment_that_is_called_otherwise_is_written_again(open_sync: OpenSync) -> None:
+    """To transactions and invoices; dimensions are reference data, and nothing goes before they were read."""
+    blocks = {"invoices": {"segments": {"visma_region": 2}}, "transactions": {"segments": {"region": 2}}}
+    opened = open_sync(flows={**FLOWS, **blocks})
+    sync = DocumentSync(opened.ledger, opened.hubspot, opened.account)
+    lines = [posting("1500", "1250"), posting("3000", "-1000", **in_region("0100")), posting("2700", "-250")]
+    rows = customer(), invoice("100045", line(**in_region("0100"))), batch("000123", *lines)
+    assert sync.sync(*rows)["invoices"].stopped is not None
+    for name in ("East", "East and north"):
+        sync.visma.put(dimension(v0100=name))
+        sync.read()
+        sync.deliver()
+        assert [one["region"] for one in transactions(sync)] == [f"0100 {name}"]
+        assert sync.hubspot.one("invoices")["visma_region"] == f"0100 {name}"
 
 
 # --- without custom objects ---
