@@ -264,6 +264,7 @@ class _Plan:
                 astray=astray,
                 document=desired.basis is not None,
                 doubt=self._doubt(desired),
+                repeatable=desired.repeatable and desired.basis is None,
             ),
             displaces=standing.holder.key if standing.holder else None,
             aliases=desired.aliases,

@@ -100,6 +100,7 @@ def map_invoice(
         create=not deleted,
         rule=GONE if deleted else None,
         needs=_needs(document, contacts),
+        repeatable=settings.line_key is not None,  # else lines are created, and nothing tells those that come late
     )
 
 
