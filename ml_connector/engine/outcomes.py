@@ -67,7 +67,7 @@ class Recorder:
             self.book.wake(connection, _changed_claims(settled), now)
             self.book.intend(connection, [intent_of(plan, now) for plan in sending], self.run_id)
             note_lacking(connection, self.links, self.flow.name, [*settled, *sending])
-            note_unchanged(connection, self.links, self.flow.name, settled)
+            note_unchanged(connection, self.links, self.flow.name, settled, now)
             self.ledger.audit(self.target).append(connection, entries)
 
     def record(

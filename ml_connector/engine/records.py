@@ -105,6 +105,8 @@ class Desired(NamedTuple):
         basis: of a document, which is created once: what of the source decides whether it is sent again, instead of the
             body. So neither a changed mapping nor a replay sends it again.
         not_before: nothing is sent before this moment (aware); the record comes back by itself then.
+        repeatable: False: the same, sent again while an unanswered one may still take effect, could make a part of it
+            twice.
     """
 
     claim: str
@@ -115,6 +117,7 @@ class Desired(NamedTuple):
     aliases: Sequence[str] | None = None
     basis: Mapping[str, Any] | None = None
     not_before: datetime | None = None
+    repeatable: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,8 +186,8 @@ class Change(NamedTuple):
         digest: 16 bytes over the body; saved only once the target confirmed.
         old_is_shared: with CREATE or UPDATE after a changed identity: another record still claims the old one.
         astray: further identities under which writes without an answer may have put the object.
-        document: it is created once; the very same create is not sent again while an unanswered one may take effect.
         doubt: of a document: it may stand at the target already. Look for it before it is created.
+        repeatable: see `Desired.repeatable`; a document is not.
     """
 
     key: str
@@ -198,8 +201,8 @@ class Change(NamedTuple):
     digest: bytes
     old_is_shared: bool = False
     astray: tuple[str, ...] = ()
-    document: bool = False
     doubt: Doubt | None = None
+    repeatable: bool = True
 
 
 class Result(NamedTuple):

@@ -39,7 +39,7 @@ class LinksWriter(AnsweredAtOnce):
         pairs = {change.key: self._pair(change) for change in changes}
         inputs = [{"from": {"id": one}, "to": {"id": other}} for one, other in dict.fromkeys(pairs.values())]
         try:
-            answer = self._client.batch(self._path, {"inputs": inputs})
+            answer = self._client.link(self._path, {"inputs": inputs})
         except BatchRefused as problem:
             if len(changes) > 1:
                 for half in halves(changes):

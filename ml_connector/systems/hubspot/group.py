@@ -205,6 +205,7 @@ class Group:
         for draft in drafts:
             draft.id = str(draft.change.body[TWIN])
         self._read_by_id(drafts)
+        self._follow([draft for draft in drafts if draft.result is None and not draft.there])
         for draft in drafts:
             if draft.result is not None:
                 continue
@@ -217,6 +218,21 @@ class Group:
                 draft.id, draft.there = None, None
             else:
                 draft.joined = True
+
+    def _follow(self, drafts: Sequence[Draft]) -> None:
+        """People may have merged the other side's company into another one: that is read instead (section 5)."""
+        if not drafts:
+            return
+        try:
+            ids = [str(draft.id) for draft in drafts]
+            found = survivors(self.client, self.kind.name, ids, [self.kind.key, *self._asked()])
+        except CallProblem as problem:
+            for draft in drafts:
+                draft.result = conclude(draft, refused(problem))
+            return
+        for draft in drafts:
+            if (record := found.get(str(draft.id))) is not None:
+                draft.id, draft.there = str(record["id"]), record["properties"]
 
     def _read(self, drafts: Sequence[Draft]) -> bool:
         """Read these by our key; all of them failed where that does not work."""
