@@ -79,6 +79,10 @@ class InwardAccount(SourceAccount, Protocol):
 class Webhook(Protocol):
     """How a system's webhooks are told from anybody else's calls. Pure."""
 
+    def has_credentials(self, credentials: Any) -> bool:
+        """Whether these credentials hold what webhooks authenticate with."""
+        ...
+
     def authenticate(self, authorization: str | None, credentials: Any) -> bool:
         """Whether the `Authorization` header is the configured one; compared in constant time."""
         ...

@@ -55,6 +55,14 @@ def webhook_targets(home: OpenHome) -> list[Target]:
     ]
 
 
+def can_authenticate(home: OpenHome, target: Target) -> bool:
+    """Whether the vault holds what a target's webhooks authenticate with."""
+    try:
+        return _webhook(target).has_credentials(credentials(home, target))
+    except ConfigurationProblem:
+        return False
+
+
 def _sends(target: Target) -> bool:
     return target.system.inward is not None and target.system.inward.webhook is not None
 

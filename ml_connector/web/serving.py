@@ -9,7 +9,7 @@ import uvicorn
 
 from ml_connector.errors import ConfigurationProblem
 from ml_connector.home import OpenHome
-from ml_connector.web.doorkeeper import webhook_targets
+from ml_connector.web.doorkeeper import can_authenticate, webhook_targets
 from ml_connector.web.receiver import create_app
 
 BACKLOG = 1024
@@ -17,11 +17,18 @@ BACKLOG = 1024
 
 def serve(home: OpenHome, host: str, port: int) -> None:
     """Serve until SIGINT or SIGTERM; what was begun is finished. Raises `ConfigurationProblem` before it starts."""
-    if not webhook_targets(home):
+    targets = webhook_targets(home)
+    if not targets:
         raise ConfigurationProblem(
             "No target in the configuration sends webhooks.",
             "The receiver was not started: it would refuse every call.",
             "Give a Chargebee target a block `events`; docs/chargebee.md shows one.",
+        )
+    if not any(can_authenticate(home, target) for target in targets):
+        raise ConfigurationProblem(
+            f"No user name and password for webhooks are stored for {', '.join(target.id for target in targets)}.",
+            "The receiver was not started: it would refuse every call.",
+            f"Run `ml-connector credentials set {targets[0].id}`, and enter the same at {targets[0].system.title}.",
         )
     listening = _bind(host, port)
     config = uvicorn.Config(

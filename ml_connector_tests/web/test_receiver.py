@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -159,3 +160,14 @@ def test_a_port_in_use_and_a_configuration_without_webhooks_are_named(receiver: 
         command, env={**environment, **home.environment()}, capture_output=True, text=True, check=False
     )
     assert (none.returncode, "sends webhooks" in none.stderr) == (2, True), none.stderr
+
+
+def test_missing_credentials_of_webhooks_are_named(tmp_path: Path) -> None:
+    """In three parts, with exit code 2, before it listens: every call would be refused."""
+    home = make_home(tmp_path / "home")
+    with home.open() as opened:
+        opened.vault.set_credentials(TARGET, {"api_key": "test_key"})
+    command = [sys.executable, "-m", "ml_connector.cli", "webhooks", "--port", "1"]
+    environment = {**os.environ, **home.environment()}
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    assert (ended.returncode, "credentials set nordic/chargebee" in ended.stderr) == (2, True), ended.stderr

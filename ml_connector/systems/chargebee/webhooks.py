@@ -18,6 +18,10 @@ from ml_connector.systems.chargebee.settings import Credentials
 class Webhooks:
     """A `Webhook` (see `systems/registry.py`)."""
 
+    def has_credentials(self, credentials: Any) -> bool:
+        """Whether a user name and a password are stored."""
+        return isinstance(credentials, Credentials) and bool(credentials.webhook_user and credentials.webhook_password)
+
     def authenticate(self, authorization: str | None, credentials: Any) -> bool:
         """Whether user and password are the configured ones. Both are compared, in constant time, whatever came."""
         user, password = _basic(authorization)
