@@ -34,6 +34,8 @@ from ml_connector.defs.site import Site, now
 from ml_connector.defs.upkeep import keep_up
 from ml_connector.defs.watching import records_delivered, rows_read, watched
 from ml_connector.defs.work import Span, to_deliver, to_read
+from ml_connector.engine.deliver import open_book
+from ml_connector.engine.takeup import held_back
 from ml_connector.home import Home, OpenHome
 from ml_connector.store import lease
 from ml_connector.store.reads import reads_of_run
@@ -136,11 +138,22 @@ class _Launcher:
             config = deliver_config(target, keys, reread=reread)
             with watched(self.home.database, run_id, self.progress, f"Delivering to {target.id}", records_delivered):
                 events = self._run(deliver_job(target), run_id, config, range_tags(*_ends(span)))
-        entry = {"run_id": run_id, "company": company.name, "target": target.name, "windows": _ends(span), "flows": []}
+        entry: dict[str, Any] = {"run_id": run_id, "company": company.name, "target": target.name}
+        entry |= {"windows": _ends(span), "flows": []}
         with self.home.database.connect() as connection:
             for found in deliveries(connection, [run_id]):
                 entry |= found
+        if keys:
+            entry["held_back"] = self._held_back(company, target, keys)
         return entry | {"problem": problem_of(events), "checks": self._check(target, run_id)}
+
+    def _held_back(self, company: Company, target: Target, keys: Sequence[str]) -> list[dict[str, Any]]:
+        """Which of the records that a replay names were not taken up, by flow, and what has to be read for that."""
+        ledger, found = self.home.ledger(company.name), []
+        for flow in target.flows:
+            if held := held_back(flow, ledger, open_book(flow, ledger, target.name), keys):
+                found.append({"flow": flow.name, "waits_for": list(flow.secondary), "keys": held})
+        return found
 
     def _span(self, company: Company, target: Target, keys: Sequence[str]) -> Span:
         """A replay stands under the open window: named records may lie years apart, and each window is an event."""
