@@ -99,7 +99,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
 
 
 def test_killed_at_every_step_between_a_webhook_and_the_books(site: Site) -> None:
-    """failures.md 20, 26 and 27: after each kill new subscriptions come; nothing is lost, nothing stands twice."""
+    """failures.md 20 and failures.md 26: nothing is lost, and nothing stands twice."""
     made = 0
     for number, place in enumerate(PLACES):
         made += 1
