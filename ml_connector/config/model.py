@@ -11,8 +11,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel
 
 from ml_connector.config.mistakes import advice
-from ml_connector.engine.derive import Derivation
-from ml_connector.engine.ports import Entity, Flow
+from ml_connector.engine.ports import Derivation, Entity, Flow
 from ml_connector.engine.windows import Windows
 from ml_connector.errors import ConfigurationProblem
 from ml_connector.systems.registry import SourceSystem, TargetSystem

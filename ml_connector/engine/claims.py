@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 from ml_connector.engine.records import Desired, Mapped, Skip
 from ml_connector.store.deliveries import Claimant
@@ -19,8 +19,7 @@ WEAK: Final = "weak"
 VETO: Final = "veto"
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(NamedTuple):
     """How one record stands to the identity that it wants.
 
     Attributes:

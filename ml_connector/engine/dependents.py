@@ -58,16 +58,23 @@ def note_delivered(
 ) -> None:
     """Wake who waited for what these records are linked to now, and note the names that the records gave themselves."""
     delivered = [(plan, result) for plan, result in answers if result.outcome in DELIVERED]
-    identities = [result.target_id or plan.change.claim for plan, result in delivered]
-    links.wake(connection, flow, [*identities, *(_record(plan.key) for plan, _ in delivered)], now)
-    changed = [(plan, result) for plan, result in delivered if _says_otherwise(plan, result)]
-    followed = {name for plan, result in changed for name in (result.target_id or plan.change.claim, _record(plan.key))}
-    links.wake(connection, flow, [_followed(name) for name in followed], now, again=True)
+    if links.is_awaited(connection, flow):
+        _wake(connection, links, flow, delivered, now)
     needs = [(plan.key, need) for plan, _ in delivered for need in plan.needs.values() if not need.alias]
     following = [(key, need.flow, _followed(_awaited(need))) for key, need in needs]
     links.wait(connection, flow, [one for one in following if len(one[2]) <= LONGEST_NAME])
     names: Mapping[str, Sequence[str]] = {plan.key: plan.aliases for plan, _ in delivered if plan.aliases is not None}
     links.call(connection, flow, names)
+
+
+def _wake(
+    connection: Connection, links: Links, flow: str, delivered: Sequence[tuple[Send, Result]], now: datetime
+) -> None:
+    identities = [result.target_id or plan.change.claim for plan, result in delivered]
+    links.wake(connection, flow, [*identities, *(_record(plan.key) for plan, _ in delivered)], now)
+    changed = [(plan, result) for plan, result in delivered if _says_otherwise(plan, result)]
+    followed = {name for plan, result in changed for name in (result.target_id or plan.change.claim, _record(plan.key))}
+    links.wake(connection, flow, [_followed(name) for name in followed], now, again=True)
 
 
 def note_missing(

@@ -6,34 +6,15 @@ A derivation that is killed repeats what it did since its last mark; the mark ad
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from contextlib import closing
-from dataclasses import dataclass
 
 from ml_connector.engine.checkpoints import reached
 from ml_connector.engine.poll import Landing, PollReport
-from ml_connector.engine.ports import Clock, Entity
-from ml_connector.engine.records import SourceRow
+from ml_connector.engine.ports import Clock, Derivation
 from ml_connector.store.ledger import Ledger
 
 BOOK = "derivation"
 """What stands for the target, in the mark of how far a derivation has come."""
-
-
-@dataclass(frozen=True, slots=True)
-class Derivation:
-    """One entity made of another.
-
-    Attributes:
-        entity: what is made.
-        source: the name of the entity that it is made of.
-        derive: a row's payload -> the rows made of it. Pure and total. Given the same payloads in any order, the newest
-            row of every key is the same.
-    """
-
-    entity: Entity
-    source: str
-    derive: Callable[[bytes], Iterable[SourceRow]]
 
 
 def derive(derivation: Derivation, ledger: Ledger, *, run_id: str, clock: Clock, whole: bool = False) -> PollReport:

@@ -56,6 +56,8 @@ class Doubts:
     def must_wait(self, plan: Send, now: datetime) -> bool:
         """Whether an unanswered write may still overtake this one; the same one, sent again, may unless it could
         make something twice."""
+        if not self.by_key:
+            return False
         same = None if not plan.change.repeatable else (plan.key, plan.change.claim, plan.change.digest)
         concerned = {key for identity in plan.identities() for key in self._about.get(identity, ())}
         doubts = [self.by_key[key] for key in concerned]

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from hashlib import blake2b
-from typing import Any, Final
-
-import orjson
+from typing import Final
 
 from ml_connector.engine.claims import Claims, wish_of
+from ml_connector.engine.digests import digest_of
 from ml_connector.engine.needs import DEPENDENCY, WITHHELD, Needs, Resolved, storable_wish
 from ml_connector.engine.ports import Clock, Flow
 from ml_connector.engine.records import (
@@ -32,7 +30,8 @@ from ml_connector.store.ledger import Ledger
 NOT_DUE_YET: Final = "not due yet"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+# Made once per record, and therefore not frozen: that takes four times as long.
+@dataclass(slots=True, kw_only=True)
 class Planned:
     """What is to happen to one record: `Send` or `Settle`.
 
@@ -70,7 +69,7 @@ class Planned:
         return {identity for identity in (self.claim, self.linked_to, held, *self.astray) if identity is not None}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Send(Planned):
     """A change to send.
 
@@ -91,7 +90,7 @@ class Send(Planned):
         return self.version.landing_id == 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Settle(Planned):
     """An outcome that needs no call.
 
@@ -167,7 +166,7 @@ class Planner:
                 return plan.deliver(mapped)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Plan:
     """Decides about one record."""
 
@@ -262,7 +261,6 @@ class _Plan:
                 digest=digest,
                 old_is_shared=standing.old_is_shared,
                 astray=astray,
-                document=desired.basis is not None,
                 doubt=self._doubt(desired),
                 repeatable=desired.repeatable and desired.basis is None,
             ),
@@ -420,11 +418,6 @@ def assemble(
         )
         for version, payload in zip(versions, payloads, strict=True)
     ]
-
-
-def digest_of(body: Mapping[str, Any]) -> bytes:
-    """16 bytes over what is sent, whatever the order of its fields."""
-    return blake2b(orjson.dumps(body, option=orjson.OPT_SORT_KEYS), digest_size=16).digest()
 
 
 def _operation(linked_to: str | None, claim: str, old_is_shared: bool) -> Operation:

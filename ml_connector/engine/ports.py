@@ -35,6 +35,22 @@ class Entity:
 
 
 @dataclass(frozen=True, slots=True)
+class Derivation:
+    """One entity made of another.
+
+    Attributes:
+        entity: what is made.
+        source: the name of the entity that it is made of.
+        derive: a row's payload -> the rows made of it. Pure and total. Given the same payloads in any order, the newest
+            row of every key is the same.
+    """
+
+    entity: Entity
+    source: str
+    derive: Callable[[bytes], Iterable[SourceRow]]
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """Some rows of a read, and what the source said about their number.
 

@@ -186,7 +186,6 @@ class Change(NamedTuple):
         digest: 16 bytes over the body; saved only once the target confirmed.
         old_is_shared: with CREATE or UPDATE after a changed identity: another record still claims the old one.
         astray: further identities under which writes without an answer may have put the object.
-        document: it is created once; the very same create is not sent again while an unanswered one may take effect.
         doubt: of a document: it may stand at the target already. Look for it before it is created.
         repeatable: see `Desired.repeatable`; a document is not.
     """
@@ -202,7 +201,6 @@ class Change(NamedTuple):
     digest: bytes
     old_is_shared: bool = False
     astray: tuple[str, ...] = ()
-    document: bool = False
     doubt: Doubt | None = None
     repeatable: bool = True
 

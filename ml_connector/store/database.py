@@ -99,16 +99,25 @@ class Database:
             yield connection
 
     @staticmethod
-    def insert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    def insert(
+        connection: Connection,
+        table: Table,
+        rows: Sequence[Mapping[str, Any]],
+        same: Mapping[str, Any] = bulk.NOTHING,
+    ) -> None:
         """See `bulk.insert`."""
-        bulk.insert(connection, table, rows)
+        bulk.insert(connection, table, rows, same)
 
     @staticmethod
     def upsert(
-        connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]], update: Sequence[str] | None = None
+        connection: Connection,
+        table: Table,
+        rows: Sequence[Mapping[str, Any]],
+        update: Sequence[str] | None = None,
+        same: Mapping[str, Any] = bulk.NOTHING,
     ) -> None:
         """See `bulk.upsert`."""
-        bulk.upsert(connection, table, rows, update)
+        bulk.upsert(connection, table, rows, update, same)
 
     def close(self) -> None:
         self.engine.dispose()

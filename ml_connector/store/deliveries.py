@@ -14,10 +14,11 @@ from datetime import datetime
 from itertools import chain
 from typing import Any, NamedTuple
 
+import orjson
 from sqlalchemy import Row, Select, and_, bindparam, delete, exists, func, literal, or_, select, union_all, update
 from sqlalchemy.engine import Connection
 
-from ml_connector.store.among import among
+from ml_connector.store.among import among, pairs
 from ml_connector.store.database import Database
 from ml_connector.store.landing import Landings
 from ml_connector.store.tables import OTHER_LINK, delivery, flow_state, intent, landing, record_state, source_row
@@ -422,7 +423,7 @@ class Deliveries:
         )
         with self._database.connect() as connection:
             rows = [*chain.from_iterable(connection.execute(query) for query in (wanting, holding, on_their_way))]
-        return [Claimant(row[0], row[1], row[2] or "firm", row[3], json.loads(row[4])) for row in rows]
+        return [Claimant(row[0], row[1], row[2] or "firm", row[3], _facts(row[4])) for row in rows]
 
     def intents(self) -> list[Intent]:
         """What an earlier process was about to send and did not record."""
@@ -435,8 +436,7 @@ class Deliveries:
         if not intents:
             return
         rows = [
-            self._id
-            | {
+            {
                 "key": one.key,
                 "operation": one.operation,
                 "claim": one.claim,
@@ -445,11 +445,10 @@ class Deliveries:
                 "reference": one.reference,
                 "astray": json.dumps(one.astray) if one.astray else None,
                 "started_at": one.started_at,
-                "run_id": run_id,
             }
             for one in intents
         ]
-        self._database.upsert(connection, intent, rows)
+        self._database.upsert(connection, intent, rows, same={**self._id, "run_id": run_id})
 
     def doubt(self, connection: Connection, intents: Sequence[Intent]) -> None:
         """Note since when these may still take effect; the batch that carries one stays known."""
@@ -476,8 +475,7 @@ class Deliveries:
 
     def record(self, connection: Connection, states: Sequence[Mapping[str, Any]]) -> None:
         """Save states; each row has every column of `record_state` but company, target and flow."""
-        if states:
-            self._database.upsert(connection, record_state, [{**self._id, **state} for state in states])
+        self._database.upsert(connection, record_state, states, same=self._id)
 
     def wake(self, connection: Connection, changed: Mapping[str, str | None], now: datetime) -> None:
         """Make the other records that want one of these identities due.
@@ -487,16 +485,12 @@ class Deliveries:
         """
         if not changed:
             return
-        query = select(record_state.c.key, record_state.c.claim).where(
-            self._mine(record_state), among(record_state.c.claim, changed)
+        pair = pairs({claim: key or "" for claim, key in changed.items()})
+        connection.execute(
+            update(record_state)
+            .where(self._mine(record_state), record_state.c.claim == pair.c.key, record_state.c.key != pair.c.value)
+            .values(due_at=now)
         )
-        others = [key for key, claim in connection.execute(query) if changed[claim] != key]
-        if others:
-            connection.execute(
-                update(record_state)
-                .where(self._mine(record_state), among(record_state.c.key, others))
-                .values(due_at=now)
-            )
 
     def displace(self, connection: Connection, keys: Sequence[str]) -> None:
         """Another record owns from now on what these were linked to."""
@@ -533,6 +527,10 @@ def _moment(query: Select[Any]) -> Any:
     return query.selected_columns["moment"]
 
 
+def _facts(text: str) -> Mapping[str, Any]:
+    return orjson.loads(text) if text != "{}" else {}
+
+
 def _state(row: Row[Any]) -> State:
     return State(
         key=row[0],
@@ -540,7 +538,7 @@ def _state(row: Row[Any]) -> State:
         stance=row[2],
         target_id=row[3],
         digest=row[4],
-        facts=json.loads(row[5]) if row[5] != "{}" else {},
+        facts=_facts(row[5]),
         seq=row[6],
         outcome=row[7],
         rule=row[8],

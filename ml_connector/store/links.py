@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, delete, or_, select, update
+from sqlalchemy import and_, delete, exists, or_, select, update
 from sqlalchemy.engine import Connection
 
 from ml_connector.store.among import among
@@ -129,6 +129,11 @@ class Links:
         ]
         if rows:
             self._database.upsert(connection, waiting, rows, [])
+
+    def is_awaited(self, connection: Connection, flow: str) -> bool:
+        """Whether any record waits for something that this flow delivers, or follows it."""
+        mine = (waiting.c.company == self._company, waiting.c.target == self._target, waiting.c.needs_flow == flow)
+        return bool(connection.execute(select(exists().where(*mine))).scalar_one())
 
     def wake(
         self, connection: Connection, flow: str, identities: Sequence[str], now: datetime, *, again: bool = False

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import and_, exists, func, select, update
 
-from ml_connector.store.among import among
+from ml_connector.store.among import among, hexadecimal, pairs
 from ml_connector.store.database import Database
 from ml_connector.store.tables import entity_state, landing, reading, source_row
 from ml_connector.store.vault import Vault
@@ -116,13 +116,38 @@ class Readings:
                 update(source_row).where(self._of(entity), among(source_row.c.key, keys)).values(seen_by=reading_id)
             )
 
+    def met_again(self, entity: str, reading_id: int, digests: Mapping[str, bytes], lost: Collection[int] = ()) -> bool:
+        """Note which of these keys the read met with the content that is already landed; True: all of them.
+
+        One statement, and no row comes back: most pages of most reads bring nothing new.
+
+        Args:
+            digests: key -> digest of the row's content.
+            lost: landings that do not count.
+        """
+        pair = pairs({key: digest.hex() for key, digest in digests.items()})
+        same = (source_row.c.key == pair.c.key, hexadecimal(source_row.c.digest) == pair.c.value)
+        change = update(source_row).where(self._of(entity), *same, source_row.c.vanished_at.is_(None))
+        if lost:
+            change = change.where(source_row.c.landing_id.not_in(lost))
+        with self._database.begin() as connection:
+            return connection.execute(change.values(seen_by=reading_id)).rowcount == len(digests)
+
     def land(self, entity: str, reading_id: int, path: str, rows: Sequence[Landed], at: datetime) -> int:
         """Make a finished landing file known, with a pointer to every row, in one transaction; returns its id."""
         with self._database.begin() as connection:
             landing_id = self._landing(connection, entity, reading_id, path, len(rows), at)
+            same = {
+                "company": self._company,
+                "entity": entity,
+                "landing_id": landing_id,
+                "seq": landing_id,
+                "seen_by": reading_id,
+                "vanished_at": None,
+            }
             for begin in range(0, len(rows), PAGE):
-                page = [self._pointer(entity, reading_id, landing_id, row) for row in rows[begin : begin + PAGE]]
-                self._database.upsert(connection, source_row, page)
+                page = [self._pointer(entity, row) for row in rows[begin : begin + PAGE]]
+                self._database.upsert(connection, source_row, page, same=same)
         return landing_id
 
     def met(self, entity: str, reading_id: int) -> int:
@@ -233,19 +258,14 @@ class Readings:
         with self._database.connect() as connection:
             return [self._unseal(entity, key, body) for key, body in connection.execute(query)]
 
-    def _pointer(self, entity: str, reading_id: int, landing_id: int, row: Landed) -> dict[str, Any]:
+    def _pointer(self, entity: str, row: Landed) -> dict[str, Any]:
+        """What differs from row to row of a landing."""
         return {
-            "company": self._company,
-            "entity": entity,
             "key": row.key,
             "related": row.related,
             "changed_at": row.changed_at,
             "digest": row.digest,
-            "landing_id": landing_id,
             "position": row.position,
-            "seq": landing_id,
-            "seen_by": reading_id,
-            "vanished_at": None,
             "body": None if row.payload is None else self._seal(entity, row.key, row.payload),
         }
 

@@ -37,7 +37,9 @@ metadata = MetaData()
 
 @lru_cache(maxsize=1024)  # most moments of a bulk write are the same one, and formatting costs more than writing it
 def _text(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(" ", "microseconds")
+    if moment.tzinfo is not UTC:
+        moment = moment.astimezone(UTC)
+    return moment.isoformat(" ", "microseconds")
 
 
 class Moment(TypeDecorator[datetime]):

@@ -15,8 +15,7 @@ from typing import Any, Protocol
 
 from pydantic import BaseModel
 
-from ml_connector.engine.derive import Derivation
-from ml_connector.engine.ports import Entity, Flow, Page, Source, Writer
+from ml_connector.engine.ports import Derivation, Entity, Flow, Page, Source, Writer
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +101,8 @@ class Inward:
         write: opens the source system for them: the target's settings, then settings and credentials of the source
             system, and the company's time zone.
         webhook: None: it sends none.
+        documents: the entity, derived of events, whose records are the documents that are posted.
+        deferred: by the settings, the accounts that hold revenue which is not earned yet.
     """
 
     entities: Callable[[Any, str], Sequence[Entity]]
@@ -111,6 +112,8 @@ class Inward:
     flows: Callable[[Any, str, str], Sequence[Flow]]
     write: Callable[[Any, Any, Any, str], AbstractContextManager[TargetAccount]]
     webhook: Webhook | None = None
+    documents: str = "documents"
+    deferred: Callable[[Any], Collection[str]] = lambda _settings: ()
 
 
 @dataclass(frozen=True, slots=True)

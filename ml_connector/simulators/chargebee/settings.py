@@ -41,7 +41,7 @@ class ChargebeeSettings(SimulatorSettings):
     catalogue: Literal["2.0", "1.0"] = "2.0"
     time_zone: str = "Europe/Oslo"
     base_currency: str = "NOK"
-    currencies: dict[str, float] = field(default_factory=lambda: {"EUR": 11.5, "SEK": 1.02, "USD": 10.25})
+    currencies: dict[str, float] = field(default_factory=lambda: {"DKK": 1.55, "EUR": 11.5, "SEK": 1.02, "USD": 10.25})
     """Further currencies with their rate to the base; with none, the site has no multicurrency."""
 
     plan: Plan = "test"

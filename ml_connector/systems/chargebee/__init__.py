@@ -37,5 +37,6 @@ SYSTEM = TargetSystem(
         flows=flows_back,
         write=write,
         webhook=Webhooks(),
+        deferred=lambda settings: settings.events.deferred_accounts if settings.events else (),
     ),
 )

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
-from ml_connector.engine.plan import digest_of
+from ml_connector.engine.digests import digest_of
 from ml_connector.engine.ports import Delivery
 from ml_connector.engine.records import Change, Operation, Outcome, Result
 from ml_connector.http import CallProblem, RecordRefused, concurrently

@@ -81,6 +81,12 @@ class EventsSettings(Block):
         return self
 
     @property
+    def deferred_accounts(self) -> set[str]:
+        """The accounts that hold deferred revenue."""
+        named = (self.accounts.deferred, *(rule.deferred for rule in self.rules))
+        return {account for account in named if account is not None}
+
+    @property
     def named_accounts(self) -> dict[str, str]:
         """Every account that may be posted to -> what for."""
         own = self.accounts

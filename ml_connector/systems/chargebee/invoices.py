@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime, time
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any
 
-from ml_connector.engine.plan import digest_of
+from ml_connector.engine.digests import digest_of
 from ml_connector.engine.records import Desired, Mapped, Need, Record, Reject, Skip
 from ml_connector.systems.chargebee.customers import UNREADABLE, id_of, parsed
 from ml_connector.systems.chargebee.fields import as_text

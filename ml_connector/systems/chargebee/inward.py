@@ -11,8 +11,7 @@ from typing import Any
 
 import orjson
 
-from ml_connector.engine.derive import Derivation
-from ml_connector.engine.ports import Entity, Flow
+from ml_connector.engine.ports import Derivation, Entity, Flow
 from ml_connector.engine.records import Mapped, Record, Reject, Skip
 from ml_connector.systems.chargebee.derivation import documents, recognitions, subscriptions
 from ml_connector.systems.chargebee.event_settings import EventsSettings

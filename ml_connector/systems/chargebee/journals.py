@@ -43,7 +43,7 @@ class Posting:
 
     Attributes:
         amount: minor units; positive is a debit.
-        line: the id of the document's line, for the audit.
+        line: the id of the document's line, which stands in the note of Visma's.
     """
 
     account: str
@@ -170,6 +170,7 @@ def line_of(posting: Posting, currency: str, settings: EventsSettings) -> dict[s
         side: major(abs(posting.amount), currency),
         "transactionDescription": posting.text[:LONGEST_TEXT],
         **({"vatCodeId": posting.vat_code} if posting.vat_code else {}),
+        **({"note": posting.line} if posting.line else {}),
         **({"branch": settings.branch} if settings.branch else {}),
         **(
             {"subaccount": [{"segmentId": at, "segmentValue": value} for at, value in sorted(segments.items())]}

@@ -46,26 +46,32 @@ def map_customer(record: Record, settings: MembersSettings, audience: str) -> Ma
     customer = _parsed(settings.customer, record.payload)
     if isinstance(customer, str):
         return Reject(f"Visma.net's row cannot be read: {customer}.", "unreadable")
-    contacts = [_parsed(settings.contact, row) for row in record.secondary.get(CONTACTS, ())]
-    if wrong := next((contact for contact in contacts if isinstance(contact, str)), None):
-        return Reject(
-            f"A contact of this customer cannot be read, so what it says about mail is unknown: {wrong}.", "unreadable"
-        )
-    people = sorted((one for one in contacts if not isinstance(one, str)), key=lambda one: one.contact_id)
+    people: list[Contact] = []
+    for row in record.secondary.get(CONTACTS, ()):
+        contact = _parsed(settings.contact, row)
+        if isinstance(contact, str):
+            return Reject(
+                f"A contact of this customer cannot be read, so what it says about mail is unknown: {contact}.",
+                "unreadable",
+            )
+        people.append(contact)
+    people.sort(key=lambda one: one.contact_id)
 
-    source = parse_source(settings.email)
-    without_person = Subject(customer, None, None)
-    email = as_text(source.places[0].look_up(without_person))
-    person = _contact_person(people, email)
+    place = settings.place_of_email
+    subject = Subject(customer, None, None)
+    email = as_text(place.look_up(subject))
+    person = _contact_person(people, email) if people else None
     described = _class_of(customer, record.secondary.get(CLASSES, ())) if settings.looks_into_class else None
-    subject = Subject(customer, person, described)
-    if source.places[0].root:
-        email = as_text(source.places[0].look_up(subject))
+    if person is not None or described is not None:
+        subject = Subject(customer, person, described)
+        email = as_text(place.look_up(subject)) if place.root else email
     claim = subscriber_hash(email) if is_address(email) else None
 
-    if flagged := _said_no(people, person, email):  # whatever the address is like: somebody may be on the list already
+    if people and (
+        flagged := _said_no(people, person, email)
+    ):  # whatever the address is like: somebody may be on the list already
         return Skip(NO_MASS_MAIL, f"{flagged} of a contact is set.", claim=claim, veto=True)
-    if (path := _not_accepted(subject, settings)) is not None:
+    if settings.where and (path := _not_accepted(subject, settings)) is not None:
         return Skip(f"{NOT_SELECTED}: {path}", "The value is not among those that `where` accepts.")
     if not email:
         return Skip(NO_ADDRESS, f"{settings.email} is empty.")
@@ -91,12 +97,12 @@ def _desired(
 ) -> Desired:
     if terminated and settings.terminated == "archive":
         return Desired(claim, {"list_id": audience, "archive": True}, create=False, rule=NOT_A_MEMBER)
-    values = {tag: source.value(subject) for tag, source in settings.sources.items()}
-    body: dict[str, Any] = {
-        "list_id": audience,
-        "email_address": email,
-        "merge_fields": {tag: value for tag, value in values.items() if value is not None},
-    }
+    merge_fields: dict[str, Any] = {}
+    for tag, source in settings.sources.items():
+        value = source.value(subject)
+        if value is not None:
+            merge_fields[tag] = value
+    body: dict[str, Any] = {"list_id": audience, "email_address": email, "merge_fields": merge_fields}
     if not terminated:
         return Desired(claim, {**body, "status_if_new": settings.new_member_status})
     if settings.terminated == "unsubscribe":

@@ -98,6 +98,11 @@ class MembersSettings(_Block):
     fields: dict[Tag, FieldSource | None] = Field({}, description="merge tag -> path or template; null leaves it out")
 
     @cached_property
+    def place_of_email(self) -> Place:
+        """Where the address stands."""
+        return parse_source(self.email).places[0]
+
+    @cached_property
     def looks_into_class(self) -> bool:
         """Whether anything needs more of the customer class than its id."""
         return any(place.root == "class" for place in self._places)

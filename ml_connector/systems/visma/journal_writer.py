@@ -74,7 +74,8 @@ class JournalWriter:
             places = {body["period"], period.name, change.doubt.reference or period.name}
             found = self._ledger.find(body["reference"], places, change.doubt.since + SETTLE)
             if found:
-                return self._released(change, found[0], also=found[1:])
+                sent = _members(body, self._ledger.periods.of(found[0].period) or period)
+                return self._released(change, found[0], also=found[1:], payload=to_json(wrap(sent)))
         delivery.remember([change.key], period.name)
         members = _members(body, period)
         try:
@@ -96,7 +97,7 @@ class JournalWriter:
         correlation_id: str | None = None,
     ) -> Result:
         """The batch stands; where it is wanted, it is posted. That it is not, leaves it where it is."""
-        notes = []
+        notes = [f"GL {batch.number}."]
         if change.body["release"] and batch.status == "Balanced":
             refusal = self._ledger.release(batch)
             if refusal is not None:
@@ -117,7 +118,7 @@ class JournalWriter:
             Outcome.CREATED,
             target_id=change.claim,
             facts=facts,
-            reason=" ".join(notes) or None,
+            reason=" ".join(notes),
             payload=payload,
             correlation_id=correlation_id,
         )

@@ -38,6 +38,9 @@ class Periods:
     def __init__(self, periods: Iterable[Period]) -> None:
         self._periods = sorted(periods, key=lambda period: period.start)
 
+    def of(self, name: str) -> Period | None:
+        return next((period for period in self._periods if period.name == name), None)
+
     def open_from(self, name: str) -> Period | None:
         """The period of this name if it is open, else the next open one; None: there is none."""
         return next((period for period in self._periods if period.name >= name and period.open), None)

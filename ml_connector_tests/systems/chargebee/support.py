@@ -41,7 +41,6 @@ from ml_connector_tests.simulators.visma_support import Visma
 QUICK = Retries(attempts=2, limits=6, first_pause=0.01, longest_pause=0.02, jitter=0.0, outages=100)
 COMPANY, TARGET, BACK = "nordic", "chargebee", "chargebee_to_visma"
 LINES = "journalTransactionLines"
-NO_OVERLAP = timedelta()
 
 ACCOUNTS = {
     "receivable": "1530",

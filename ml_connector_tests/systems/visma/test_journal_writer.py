@@ -53,7 +53,7 @@ def change(reference: str = "CBA", *, doubt: Doubt | None = None, release: bool 
         rule=None,
         facts={},
         digest=b"",
-        document=True,
+        repeatable=False,
         doubt=doubt,
     )._replace(**more)
 
