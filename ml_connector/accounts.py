@@ -26,19 +26,19 @@ def connect_target(home: OpenHome, target: Target) -> AbstractContextManager[Tar
 
 def credentials(home: OpenHome, account: Source | Target) -> BaseModel:
     """What the vault holds for an account. Raises `ConfigurationProblem` where that is nothing, or unfit."""
-    values: dict[str, Any] | None = home.vault.credentials(account.id)
+    values: dict[str, Any] | None = home.vault.credentials(account.vault)
     if values is None:
         raise ConfigurationProblem(
-            f"There are no credentials for {account.id}.",
+            f"There are no credentials for {account.vault}.",
             f"{account.system.title} was not asked.",
-            f"Run `ml-connector credentials set {account.id}`.",
+            f"Run `ml-connector credentials set {account.vault}`.",
         )
     try:
         return account.system.credentials.model_validate(values)
     except ValidationError as error:
         wrong = ", ".join(".".join(map(str, detail["loc"])) for detail in error.errors(include_input=False))
         raise ConfigurationProblem(
-            f"The stored credentials for {account.id} are not what {account.system.title} needs: {wrong}.",
+            f"The stored credentials for {account.vault} are not what {account.system.title} needs: {wrong}.",
             f"{account.system.title} was not asked.",
-            f"Run `ml-connector credentials set {account.id}` again.",
+            f"Run `ml-connector credentials set {account.vault}` again.",
         ) from None

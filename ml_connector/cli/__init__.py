@@ -27,6 +27,7 @@ from ml_connector.cli import (
     simulate,
     status,
     sync,
+    webhooks,
 )
 from ml_connector.cli.interruption import INTERRUPTED
 from ml_connector.errors import ConfigurationProblem, Problem
@@ -53,6 +54,7 @@ def build() -> typer.Typer:
     app.command("record", epilog=record.EXAMPLE)(record.run)
     app.command("replay", epilog=replay.EXAMPLE)(replay.run)
     app.add_typer(audit.app, name="audit")
+    app.command("webhooks", epilog=webhooks.EXAMPLE)(webhooks.run)
     app.command("simulate", epilog=simulate.EXAMPLE)(simulate.run)
     app.command("demo", epilog=demo.EXAMPLE)(demo.run)
     return app

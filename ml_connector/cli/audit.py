@@ -13,7 +13,7 @@ from typing import Annotated, Any, TextIO
 
 import typer
 
-from ml_connector.cli import output
+from ml_connector.cli import audit_period, output
 from ml_connector.cli.arguments import Selection, known, opened
 from ml_connector.cli.progress import progress
 from ml_connector.cli.record import attempt
@@ -46,6 +46,7 @@ File = Annotated[Path | None, typer.Option("--output", "-o", help="Write to this
 From = Annotated[str | None, typer.Option("--from", help="The first day or moment: 2026-11-01, 2026-11-01T08:00Z.")]
 To = Annotated[str | None, typer.Option("--to", help="Up to this moment, or up to the end of this day.")]
 RunId = Annotated[str | None, typer.Option("--run", metavar="ID", help="Only what this run attempted.")]
+Period = Annotated[str | None, typer.Option("--period", metavar="MONTH", help="Amounts of this month: 2026-11.")]
 Payload = Annotated[bool, typer.Option("--payload", help="Also decrypt what was sent; it holds personal data.")]
 
 
@@ -58,13 +59,24 @@ def export(
     until: To = None,
     run_id: RunId = None,
     payload: Payload = False,
+    period: Period = None,
     as_json: output.AsJson = False,
 ) -> None:
-    """Write out every attempt, oldest first within each target. What was sent is left out unless --payload is given."""
+    """Write out every attempt, oldest first within each target. What was sent is left out unless --payload is given.
+
+    With --period: every amount that came back into Visma's general ledger in that month, each with its document, line,
+    batch and events, then the sums per account and the balance of deferred revenue.
+    """
+    if period is not None:
+        _refuse_with_period(since or until or run_id or payload)
     first, last = _moment(since, "--from", time.min), _moment(until, "--to", time.max)
     columns = (*COLUMNS, "payload") if payload else COLUMNS
     with opened() as home, _destination(file) as stream:
-        rows = _rows(home, selection, first, last, run_id, payload)
+        if period is not None:
+            rows: Rows = list(audit_period.rows(home, selection, period))
+            columns = audit_period.COLUMNS
+        else:
+            rows = _rows(home, selection, first, last, run_id, payload)
         if as_json:
             _json(rows, stream)
         elif form is Form.JSONL:
@@ -73,6 +85,15 @@ def export(
             _csv(rows, columns, stream)
     if file:
         output.note(f"Written to {file}. It holds customer numbers" + (" and personal data." if payload else "."))
+
+
+def _refuse_with_period(given: object) -> None:
+    if given:
+        raise ConfigurationProblem(
+            "--period goes with no other selection.",
+            "Nothing was exported.",
+            "Leave out --from, --to, --run, --payload.",
+        )
 
 
 @app.command("verify", epilog="Example: ml-connector audit verify nordic/mailchimp")

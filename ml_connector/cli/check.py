@@ -103,11 +103,11 @@ def _verdict(finding: Finding) -> str:
 
 def _check(home: OpenHome, account: Source | Target) -> Checked:
     findings: list[Finding] = []
-    if isinstance(account, Source):
+    if isinstance(account, Source) and account.target is None:
         findings.extend(_windows(home, account))
     try:
         if isinstance(account, Source):
-            needed = [entity.name for entity in home.config.company(account.company).entities]
+            needed = [entity.name for entity in home.config.company(account.company).read_of(account)]
             with connect_source(home, account) as source:
                 findings.extend(source.check(needed))
         else:

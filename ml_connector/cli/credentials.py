@@ -54,7 +54,7 @@ def list_(as_json: output.AsJson = False) -> None:
         stored = opened.vault.credential_names()
     for problem in config.broken.values():
         output.problem(problem)  # its accounts are in no row, and nobody should take them for missing
-    systems = {account.id: account.system.name for account in config.accounts()}
+    systems = {account.vault: account.system.name for account in config.accounts()}
     rows = [
         {"name": name, "system": systems.get(name), "stored": name in stored, "configured": name in systems}
         for name in sorted({*systems, *stored})

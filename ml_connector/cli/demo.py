@@ -25,6 +25,8 @@ EXAMPLE = "Example: ml-connector demo --up"
 
 LEAVING = 4  # members who unsubscribe between the two rounds
 FIRST, SECOND = "1", "2"
+MEMBERS = "mailchimp: members"
+YEARLY = {"id": "demo", "billing_period_unit": "year", "tax_rate": 25}
 
 Up = Annotated[bool, typer.Option("--up", help="Run the simulators and Dagster's own pages until Ctrl-C instead.")]
 Customers = Annotated[int, typer.Option(min=200, help="How many customers the simulated Visma has.")]
@@ -39,19 +41,24 @@ class Played:
         rounds: the runs of each round, by its name.
         changed: the customers that the simulated Visma changed in between, by what happened to them.
         left: the members who unsubscribed in between, with their status after the second round.
+        subscriber: the customer of Chargebee who subscribed in between.
     """
 
     rounds: Mapping[str, Sequence[runs.Run]]
     changed: Mapping[str, Sequence[str]]
     left: Mapping[str, str]
+    subscriber: str
 
-    def count(self, name: str, outcome: str, flow: str = "members") -> int:
-        flows = (one for run in self.rounds[name] for one in run["flows"])
-        return sum(one[outcome] for one in flows if one["flow"] == flow)
+    def count(self, name: str, outcome: str, flow: str) -> int:
+        """Records of a round with an outcome; `flow` is `hubspot: companies`."""
+        flows = ((run["target"], one) for run in self.rounds[name] for one in run["flows"])
+        return sum(one[outcome] for target, one in flows if f"{target}: {one['flow']}" == flow)
 
 
 def run(up: Up = False, customers: Customers = 2000, port: Port = 3000, as_json: output.AsJson = False) -> None:
-    """Bring 2,000 customers of a simulated Visma to a simulated Mailchimp and HubSpot, change some, and sync again.
+    """Bring 2,000 customers of a simulated Visma to Mailchimp, HubSpot and Chargebee, change some, and sync again.
+
+    The three are simulated, too. In between somebody subscribes at Chargebee, which becomes a transaction in Visma.
 
     Everything happens on this machine and in ./.demo, which is made anew each time.
     """
@@ -78,7 +85,8 @@ def run(up: Up = False, customers: Customers = 2000, port: Port = 3000, as_json:
 
 def _start(processes: Processes, customers: int) -> dict[str, Simulator]:
     ports = free_ports(len(simulators.names()))
-    return simulators.start(processes, ports, {"visma": ["--customers", str(customers)]})
+    options = {"visma": ["--customers", str(customers)], "chargebee": ["--plan", "custom"]}
+    return simulators.start(processes, ports, options)
 
 
 def _prepare(home: Home, running: Mapping[str, Simulator], say: Say) -> list[check.Checked]:
@@ -98,11 +106,13 @@ def _play(home: Home, running: Mapping[str, Simulator], say: Say) -> Played:
     first = _round(sync(home, COMPANY, progress=lambda text: say(f"Round 1: {text}")))
     changed = running["visma"].control("demo-round", {})
     leaving = running["mailchimp"].control("unsubscribe-some", {"count": LEAVING})["members"]
+    subscriber = str(running["chargebee"].control("records/customers?count=1")["records"][0]["id"])
+    running["chargebee"].control("subscriptions", {"customer_id": subscriber, **YEARLY})
     second = _round(sync(home, COMPANY, progress=lambda text: say(f"Round 2: {text}")))
     left = {
         member["email_address"]: running["mailchimp"].control(f"members/{member['id']}")["status"] for member in leaving
     }
-    return Played({FIRST: first, SECOND: second}, changed, left)
+    return Played({FIRST: first, SECOND: second}, changed, left, subscriber)
 
 
 def _round(done: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -131,10 +141,10 @@ def _report(played: Played, customers: int, seconds: float, as_json: bool) -> No
 
 
 def _story(played: Played, customers: int, seconds: float) -> str:
-    def first(outcome: str, flow: str = "members") -> str:
+    def first(outcome: str, flow: str = MEMBERS) -> str:
         return f"{played.count(FIRST, outcome, flow):,}"
 
-    def second(outcome: str, flow: str = "members") -> str:
+    def second(outcome: str, flow: str = MEMBERS) -> str:
         return f"{played.count(SECOND, outcome, flow):,}"
 
     command = _command()
@@ -142,21 +152,25 @@ def _story(played: Played, customers: int, seconds: float) -> str:
     return (
         f"Round 1 read all {customers:,} customers from Visma and created {first('created')} members at Mailchimp; "
         f"{first('skipped')} were skipped by a rule and {first('rejected')} rejected, each with its reason. At HubSpot "
-        f"it created {first('created', 'companies')} companies and {first('created', 'contacts')} contacts, linked to "
-        f"them, and {first('created', 'invoices')} invoices. Then {changes['changed']} customers changed at Visma, "
+        f"it created {first('created', 'hubspot: companies')} companies and {first('created', 'hubspot: contacts')} "
+        f"contacts, linked to them, {first('created', 'hubspot: invoices')} invoices with their payments, and "
+        f"{first('created', 'hubspot: transactions')} transactions of the general ledger; at Chargebee "
+        f"{first('created', 'chargebee: customers')} customers. Then {changes['changed']} customers changed at Visma, "
         f"{changes['terminated']} were terminated and {changes['email_removed']} lost their e-mail address, "
-        f"and {len(played.left)} members unsubscribed at "
-        f"Mailchimp. Round 2 took up what was new, {second('read')} records, and updated {second('updated')} members "
-        f"and {second('updated', 'companies')} companies. "
-        f"All {len(played.left)} members who unsubscribed stayed unsubscribed: a sync sends a status only to take "
-        f"somebody off the list. Both rounds were Dagster runs, the same that its schedule and sensors start. It took "
-        f"{seconds:.0f} seconds, and everything that was started is stopped again.\n"
+        f"{len(played.left)} members unsubscribed at Mailchimp, and {played.subscriber} subscribed at Chargebee for a "
+        f"year. Round 2 took up what was new, {second('read')} records, and updated {second('updated')} members "
+        f"and {second('updated', 'hubspot: companies')} companies. All {len(played.left)} members who unsubscribed "
+        f"stayed unsubscribed: a sync sends a status only to take somebody off the list. The subscription became "
+        f"{second('created', 'chargebee_to_visma: journals')} transaction of Visma's general ledger, on hold, with its "
+        f"revenue deferred over the year. Both rounds were Dagster runs, the same that its schedule and sensors start. "
+        f"It took {seconds:.0f} seconds, and everything that was started is stopped again.\n"
         f"\n"
         f"Where to look next:\n"
         f"  export ML_CONNECTOR_HOME={PLACE.absolute()}\n"
         f"  {command} status                how everything stands\n"
         f"  {command} problems              what was rejected, and why\n"
         f"  {command} record {COMPANY} {played.changed['changed'][0]}   one customer's whole history\n"
+        f"  {command} record {COMPANY} demo    the subscription's, and what became of it\n"
         f"  {command} audit verify          whether somebody edited the log of what was sent\n"
         f"  {command} demo --up             the same in Dagster's own pages"
     )

@@ -6,7 +6,7 @@ import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from string import Template
 
@@ -20,7 +20,8 @@ from ml_connector.home import Home, OpenHome
 
 PLACE = Path(".demo")
 COMPANY = "nordic"
-TARGETS = ("mailchimp", "hubspot")  # by the names of their simulators, in the order of the configuration
+TARGETS = ("mailchimp", "hubspot", "chargebee")  # by the names of their simulators, in the order of the configuration
+DOCUMENTS_OF = timedelta(days=90)  # up to today: older invoices stay where they are
 MARK = ".demo.lock"  # also says that the folder is ours to delete
 
 
@@ -68,7 +69,9 @@ def furnish(home: Home, running: Mapping[str, Simulator]) -> None:
         if name in running:
             values[setting] = running[name].settings[said]
     text = Template("".join([template("demo.yaml"), *blocks]))
-    write_home(home, text.substitute(values, start=datetime.now(UTC).date().isoformat()))
+    today = datetime.now(UTC).date()
+    values |= {"start": today.isoformat(), "from": (today - DOCUMENTS_OF).isoformat()}
+    write_home(home, text.substitute(values))
 
 
 def give_credentials(home: OpenHome, running: Mapping[str, Simulator]) -> None:

@@ -60,7 +60,9 @@ def _preview(home: OpenHome, target: Target, flow: Flow, only: list[str] | None,
     with ExitStack() as stack:
         source = None
         if ledger.readings.coverage(flow.entity).until is None:
-            source = stack.enter_context(connect_source(home, home.config.company(target.company).source))
+            source = stack.enter_context(
+                connect_source(home, home.config.company(target.company).source_of(flow.entity))
+            )
         return preview(flow, ledger, target.name, clock=_now, source=source, only=only, limit=limit)
 
 

@@ -11,6 +11,8 @@ from ml_connector.errors import Problem
 
 COUNTS = ("read", "created", "updated", "unchanged", "skipped", "rejected", "failed")
 UNDELIVERED = ("rejected", "failed")
+NAMED = 10
+"""So many records are named in a note."""
 Run = Mapping[str, Any]
 
 
@@ -38,6 +40,8 @@ def report(runs: Sequence[Run], as_json: bool) -> int:
     for run in runs:
         if run["problem"]:
             output.problem(_problem(run))
+        for held in run.get("held_back", ()):
+            output.note(_held_back(run, held))
         for check in run.get("checks", ()):
             if not check["passed"]:
                 output.note(f"Check {check['check']} of {check['asset']} is red: {check['what']}")
@@ -45,11 +49,22 @@ def report(runs: Sequence[Run], as_json: bool) -> int:
 
 
 def exit_code(runs: Sequence[Run]) -> int:
-    """That of the worst problem; 1 where a record was rejected or failed, or a check is red; else 0."""
+    """That of the worst problem; 1 where a record was rejected, failed or held back, or a check is red; else 0."""
     problems = [int(run["problem"]["exit_code"]) for run in runs if run["problem"]]
     undelivered = any(flow[count] for run in runs for flow in run["flows"] for count in UNDELIVERED)
+    held = any(run.get("held_back") for run in runs)
     red = any(not check["passed"] for run in runs for check in run.get("checks", ()))
-    return max([*problems, int(undelivered or red)])
+    return max([*problems, int(undelivered or red or held)])
+
+
+def _held_back(run: Run, held: Mapping[str, Any]) -> str:
+    shown = ", ".join(held["keys"][:NAMED])
+    more = f" and {len(held['keys']) - NAMED} more" if len(held["keys"]) > NAMED else ""
+    return (
+        f"Not sent to {run['company']}/{run['target']} by {held['flow']}: {shown}{more}. They landed after the last "
+        f"complete read of {' and '.join(held['waits_for'])}, where something may say no. They go by themselves after "
+        "the next one; `ml-connector replay` with `--reread` reads first."
+    )
 
 
 def _problem(run: Run) -> Problem:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,11 +10,13 @@ from typing import Any
 from pydantic import BaseModel
 
 from ml_connector.config.blocks import CompanyBlock, SourceBlock, TargetBlock, name_mistake
+from ml_connector.config.cron import Cron
 from ml_connector.config.document import Document, describe, read
 from ml_connector.config.mistakes import Keys, Mistake, advice, problem
-from ml_connector.config.model import Company, Config, Source, Target
+from ml_connector.config.model import Company, Config, Source, Target, inward_source, inward_target
 from ml_connector.config.validate import Mistakes, Model, validate
-from ml_connector.systems.registry import SourceSystem, TargetSystem, sources, targets
+from ml_connector.engine.ports import Entity
+from ml_connector.systems.registry import Inward, SourceSystem, TargetSystem, sources, targets
 
 
 def load(path: Path) -> Config:
@@ -86,7 +88,50 @@ class _Reader:
         found = self._targets(name, data.get("targets"), (*keys, "targets"))
         if block is None or source is None:
             return None
-        return Company(name, block.timezone, block.window, block.start, source, found)
+        inward = self._inward(found, source, (*keys, "targets"))
+        both = self._with_flows_back(found, source, block.timezone.key)
+        return Company(name, block.timezone, block.window, block.start, source, both, inward)
+
+    def _inward(self, targets: Mapping[str, Target], main: Source, keys: Keys) -> Sequence[Source]:
+        """The targets that are also read, as sources."""
+        found = []
+        for target in targets.values():
+            if (back := target.system.inward) is None or not (entities := back.entities(target.settings, target.name)):
+                continue
+            for taken in (inward_source(target.name), inward_target(target.name, main.system.name)):
+                if taken in targets:
+                    self._wrong((*keys, taken), f"is no name for a target: what {target.name} gives back bears it")
+            try:
+                poll = Cron.parse(back.poll(target.settings)).text
+            except ValueError as error:
+                self._wrong((*keys, target.name, "poll"), f"cannot be so: {error}")
+                continue
+            found.append(
+                Source(
+                    target.company,
+                    _as_source(target, back, entities),
+                    target.settings,
+                    poll,
+                    main.overlap,
+                    None,
+                    main.brake,
+                    target.name,
+                    back.derivations(target.settings, target.name),
+                )
+            )
+        return found
+
+    def _with_flows_back(self, targets: Mapping[str, Target], main: Source, zone: str) -> Mapping[str, Target]:
+        """The targets, and behind each the flows of what it gives back."""
+        found: dict[str, Target] = {}
+        for name, target in targets.items():
+            found[name] = target
+            back = target.system.inward
+            if back is not None and (flows := back.flows(target.settings, target.company, name)):
+                system = _as_target(back, main, zone)
+                own = inward_target(name, main.system.name)
+                found[own] = Target(target.company, own, system, target.settings, target.deliver, flows, main.vault)
+        return found
 
     def _source(self, company: str, data: Mapping[str, Any], keys: Keys) -> Source | None:
         names = [name for name in sources() if name in data]
@@ -165,6 +210,31 @@ class _Reader:
 
     def _wrong(self, keys: Keys, what: str, action: str = "") -> None:
         self._mistakes.append(self._document.mistake(keys, what, action))
+
+
+def _as_source(target: Target, back: Inward, entities: Sequence[Entity]) -> SourceSystem:
+    """A target as a system that is read."""
+    system = target.system
+    return SourceSystem(
+        name=system.name,
+        title=system.title,
+        settings=system.settings,
+        credentials=system.credentials,
+        entities=entities,
+        connect=lambda settings, credentials, _zone: back.read(settings, credentials, target.name),
+    )
+
+
+def _as_target(back: Inward, main: Source, zone: str) -> TargetSystem:
+    """The company's source system as what flows back end in."""
+    return TargetSystem(
+        name=main.system.name,
+        title=main.system.title,
+        settings=main.system.settings,
+        credentials=main.system.credentials,
+        flows=lambda _settings, _company: (),
+        connect=lambda settings, credentials: back.write(settings, main.settings, credentials, zone),
+    )
 
 
 def _without(data: Mapping[str, Any], keys: set[str]) -> dict[str, Any]:

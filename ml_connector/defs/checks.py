@@ -9,7 +9,7 @@ from contextlib import ExitStack
 
 import dagster as dg
 
-from ml_connector.config import Company, Target
+from ml_connector.config import Company, Source, Target
 from ml_connector.defs.failures import failing
 from ml_connector.defs.names import checks_of, op_name, source_key, target_key
 from ml_connector.defs.runs import latest
@@ -56,13 +56,13 @@ def target_checks(site: Site, company: Company, target: Target) -> dg.AssetCheck
     return check
 
 
-def drift_checks(site: Site, company: Company) -> dg.AssetChecksDefinition:
+def drift_checks(site: Site, company: Company, source: Source) -> dg.AssetChecksDefinition:
     """The check of every source asset; it runs with every read."""
-    keys = {source_key(company, entity.name): entity for entity in company.entities}
+    keys = {source_key(company, entity.name): entity for entity in company.read_of(source)}
     red = "Red when a full re-read missed so many known records at once that none was marked as vanished (the brake)."
 
     @dg.multi_asset_check(
-        name=f"{op_name(company.source)}__drift",
+        name=f"{op_name(source)}__drift",
         specs=[dg.AssetCheckSpec(DRIFT, asset=key, description=red) for key in keys],
         can_subset=True,
     )

@@ -7,7 +7,7 @@ from typing import Any
 
 import dagster as dg
 
-from ml_connector.config import Company, Target
+from ml_connector.config import Company, Source, Target
 from ml_connector.engine.deliver import FlowReport
 from ml_connector.engine.poll import PollReport
 from ml_connector.engine.ports import Entity, Flow
@@ -17,15 +17,17 @@ from ml_connector.engine.tally import Tally
 Metadata = Mapping[str, Any]
 
 
-def entity(company: Company, entity: Entity) -> str:
+def entity(company: Company, source: Source, entity: Entity) -> str:
     """What a source asset is."""
-    source = company.source
     lines = [f"{entity.title} of {company.name}, as {source.system.title} gives them."]
-    if entity.windowed:
+    if (derivation := source.derivation(entity.name)) is not None:
+        lines.append(f"Made of {derivation.source}, right after these are read. An older version changes nothing.")
+    elif entity.windowed:
+        again = f"; a full re-read at `{source.full}` finds what polling cannot see" if source.full else ""
         lines.append(
-            f"Polled at `{source.poll}` ({company.timezone.key}); a full re-read at `{source.full}` finds what polling "
-            "cannot see. A read lands every new version, encrypted; replay starts there. Windows are in UTC; they "
-            "label reads and do not bound them, so each window of a read shows the figures of the whole read."
+            f"Polled at `{source.poll}` ({company.timezone.key}){again}. A read lands every new version, encrypted; "
+            "replay starts there. Windows are in UTC; they label reads and do not bound them, so each window of a read "
+            "shows the figures of the whole read."
         )
     else:
         lines.append("Reference data without a change time: read as a whole, at most once a day.")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from ml_connector.config import Company, Target
+from ml_connector.config import Company, Source, Target
 from ml_connector.defs.names import (
     RETRIES_TAG,
     check_job,
@@ -26,12 +26,11 @@ if TYPE_CHECKING:  # what `define_asset_job` returns has no public name
     from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition as Job
 
 
-def poll(company: Company) -> Job:
-    """Reads every entity that the company's flows need, and looks at the drift of full re-reads."""
-    source = company.source
+def poll(company: Company, source: Source) -> Job:
+    """Reads every entity of a source that the company's flows need, and looks at the drift of full re-reads."""
     return _job(
-        poll_job(company),
-        dg.AssetSelection.assets(*(source_key(company, entity.name) for entity in company.entities)),
+        poll_job(source),
+        dg.AssetSelection.assets(*(source_key(company, entity.name) for entity in company.read_of(source))),
         f"Asks {source.system.title} what changed for {company.name} and lands it.",
         tags(company.name, source.system.name, source.id),
     )
@@ -57,10 +56,10 @@ def check(target: Target) -> Job:
     )
 
 
-def read_config(company: Company, *, full: bool) -> dict[str, Any]:
-    """The run config of a poll."""
-    entities = company.entities
-    return {"ops": {read_op(company, entity): {"config": {"full": full}} for entity in entities}}
+def read_config(company: Company, source: Source, *, full: bool, told_only: bool = False) -> dict[str, Any]:
+    """The run config of a poll; `told_only`: reads only what webhooks told of."""
+    how = {"full": full, "told_only": told_only}
+    return {"ops": {read_op(company, entity): {"config": how} for entity in company.read_of(source)}}
 
 
 def deliver_config(target: Target, records: Sequence[str], *, reread: bool) -> dict[str, Any]:

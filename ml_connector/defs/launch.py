@@ -16,7 +16,7 @@ from dagster._core.execution.api import execute_run
 from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 from dagster._core.utils import make_new_run_id
 
-from ml_connector.config import Company, Target
+from ml_connector.config import Company, Source, Target
 from ml_connector.defs.build import build_definitions
 from ml_connector.defs.failures import problem_of
 from ml_connector.defs.jobs import deliver_config, read_config
@@ -34,6 +34,8 @@ from ml_connector.defs.site import Site, now
 from ml_connector.defs.upkeep import keep_up
 from ml_connector.defs.watching import records_delivered, rows_read, watched
 from ml_connector.defs.work import Span, to_deliver, to_read
+from ml_connector.engine.deliver import open_book
+from ml_connector.engine.takeup import held_back
 from ml_connector.home import Home, OpenHome
 from ml_connector.store import lease
 from ml_connector.store.reads import reads_of_run
@@ -63,7 +65,11 @@ def sync(
     with _Launcher.open(home, progress) as launcher:
         chosen = launcher.company(company)
         targets = [launcher.target(company, target)] if target else list(chosen.targets.values())
-        return [launcher.read(chosen, full=full), *(launcher.deliver(chosen, one) for one in targets)]
+        wanted = [source for source in chosen.sources if any(chosen.read_of(source, one) for one in targets)]
+        return [
+            *(launcher.read(chosen, source, full=full) for source in wanted),
+            *(launcher.deliver(chosen, one) for one in targets),
+        ]
 
 
 def replay(
@@ -107,16 +113,16 @@ class _Launcher:
     def target(self, company: str, name: str) -> Target:
         return self.home.config.target(f"{company}/{name}")
 
-    def read(self, company: Company, *, full: bool) -> dict[str, Any]:
-        source = company.source
+    def read(self, company: Company, source: Source, *, full: bool) -> dict[str, Any]:
         run_id = make_new_run_id()
         with self._turn(source.id, run_id):
-            span = to_read(self.home, company, now())
+            span = to_read(self.home, company, source, now())
             with watched(self.home.database, run_id, self.progress, f"Reading {source.id}", rows_read):
-                events = self._run(poll_job(company), run_id, read_config(company, full=full), range_tags(*_ends(span)))
+                config = read_config(company, source, full=full)
+                events = self._run(poll_job(source), run_id, config, range_tags(*_ends(span)))
         with self.home.database.connect() as connection:
             reads = reads_of_run(connection, run_id)
-        entry = {"run_id": run_id, "company": company.name, "target": source.system.name, "windows": _ends(span)}
+        entry = {"run_id": run_id, "company": company.name, "target": source.name, "windows": _ends(span)}
         return entry | {"flows": [], "reads": reads, "problem": problem_of(events)}
 
     def deliver(
@@ -126,16 +132,28 @@ class _Launcher:
         with ExitStack() as turns:
             turns.enter_context(self._turn(target.id, run_id))
             if reread:
-                turns.enter_context(self._turn(company.source.id, run_id))
+                for source in company.sources_of(target):
+                    turns.enter_context(self._turn(source.id, run_id))
             span = self._span(company, target, keys)
             config = deliver_config(target, keys, reread=reread)
             with watched(self.home.database, run_id, self.progress, f"Delivering to {target.id}", records_delivered):
                 events = self._run(deliver_job(target), run_id, config, range_tags(*_ends(span)))
-        entry = {"run_id": run_id, "company": company.name, "target": target.name, "windows": _ends(span), "flows": []}
+        entry: dict[str, Any] = {"run_id": run_id, "company": company.name, "target": target.name}
+        entry |= {"windows": _ends(span), "flows": []}
         with self.home.database.connect() as connection:
             for found in deliveries(connection, [run_id]):
                 entry |= found
+        if keys:
+            entry["held_back"] = self._held_back(company, target, keys)
         return entry | {"problem": problem_of(events), "checks": self._check(target, run_id)}
+
+    def _held_back(self, company: Company, target: Target, keys: Sequence[str]) -> list[dict[str, Any]]:
+        """Which of the records that a replay names were not taken up, by flow, and what has to be read for that."""
+        ledger, found = self.home.ledger(company.name), []
+        for flow in target.flows:
+            if held := held_back(flow, ledger, open_book(flow, ledger, target.name), keys):
+                found.append({"flow": flow.name, "waits_for": list(flow.secondary), "keys": held})
+        return found
 
     def _span(self, company: Company, target: Target, keys: Sequence[str]) -> Span:
         """A replay stands under the open window: named records may lie years apart, and each window is an event."""

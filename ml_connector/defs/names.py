@@ -47,8 +47,9 @@ def read_op(company: Company, entity: Entity) -> str:
     return "__".join(source_key(company, entity.name).path)
 
 
-def poll_job(company: Company) -> str:
-    return f"{company.name}__poll"
+def poll_job(source: Source) -> str:
+    """nordic__poll; nordic__poll_chargebee for a target that is also read."""
+    return f"{source.company}__poll" if source.target is None else f"{source.company}__poll_{source.target}"
 
 
 def deliver_job(target: Target) -> str:

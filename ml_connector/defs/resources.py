@@ -26,8 +26,7 @@ class SourceConnection(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     def open(self, home: OpenHome) -> AbstractContextManager[SourceAccount]:
         """Raises `ConfigurationProblem` where the credentials are missing or unfit."""
-        company, _, _ = self.account.partition("/")
-        return connect_source(home, home.config.company(company).source)
+        return connect_source(home, home.config.source(self.account))
 
 
 class TargetConnection(dg.ConfigurableResource):  # type: ignore[type-arg]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from ml_connector.config import Company
+from ml_connector.config import Company, Source
 from ml_connector.defs.jobs import read_config
 from ml_connector.defs.names import poll_job, range_tags
 from ml_connector.defs.runs import in_flight
@@ -21,13 +21,12 @@ if TYPE_CHECKING:
 FULL_TAG = "full_reread"
 
 
-def poll_schedule(site: Site, company: Company, job: Job) -> dg.ScheduleDefinition:
+def poll_schedule(site: Site, company: Company, source: Source, job: Job) -> dg.ScheduleDefinition:
     """One run over every window from the first that is not covered up to the open one."""
-    source = company.source
 
     @dg.schedule(
         job=job,
-        name=f"{poll_job(company)}_schedule",
+        name=f"{poll_job(source)}_schedule",
         cron_schedule=source.poll,
         execution_timezone=company.timezone.key,
         default_status=dg.DefaultScheduleStatus.RUNNING,
@@ -41,19 +40,18 @@ def poll_schedule(site: Site, company: Company, job: Job) -> dg.ScheduleDefiniti
             keep_up(site, home, context.instance)
             if run := in_flight(context.instance, source.id):
                 return dg.SkipReason(f"Run {run.run_id} reads {source.id} already.")
-            return _request(home, company, full=False)
+            return _request(home, company, source, full=False)
 
     return tick
 
 
-def full_schedule(site: Site, company: Company, job: Job) -> dg.ScheduleDefinition:
+def full_schedule(site: Site, company: Company, source: Source, cron: str, job: Job) -> dg.ScheduleDefinition:
     """Reads everything again; waits in the queue while a poll runs."""
-    source = company.source
 
     @dg.schedule(
         job=job,
         name=f"{company.name}__full_reread",
-        cron_schedule=source.full,
+        cron_schedule=cron,
         execution_timezone=company.timezone.key,
         default_status=dg.DefaultScheduleStatus.RUNNING,
         description=(
@@ -67,14 +65,14 @@ def full_schedule(site: Site, company: Company, job: Job) -> dg.ScheduleDefiniti
             run = in_flight(context.instance, source.id)
             if run is not None and FULL_TAG in run.tags:
                 return dg.SkipReason(f"Run {run.run_id} reads {source.id} again already.")
-            return _request(home, company, full=True)
+            return _request(home, company, source, full=True)
 
     return tick
 
 
-def _request(home: OpenHome, company: Company, *, full: bool) -> dg.RunRequest:
-    span = to_read(home, company, now())
+def _request(home: OpenHome, company: Company, source: Source, *, full: bool) -> dg.RunRequest:
+    span = to_read(home, company, source, now())
     return dg.RunRequest(
-        run_config=read_config(company, full=full),
+        run_config=read_config(company, source, full=full),
         tags={**range_tags(span.first, span.last), **({FULL_TAG: "true"} if full else {})},
     )

@@ -7,15 +7,17 @@ from datetime import timedelta
 
 import dagster as dg
 
-from ml_connector.config import Company
+from ml_connector.config import Company, Source
 from ml_connector.defs import describe
 from ml_connector.defs.failures import failing
 from ml_connector.defs.memory import quiet_collector
 from ml_connector.defs.names import PRIORITY_TAG, op_name, source_key
 from ml_connector.defs.site import Site, busy, mark, now
 from ml_connector.defs.windows import partitions
+from ml_connector.engine.derive import derive
 from ml_connector.engine.poll import PollReport, poll
 from ml_connector.engine.ports import Entity
+from ml_connector.engine.told import note_polled, take_in
 from ml_connector.home import OpenHome
 from ml_connector.store import lease
 from ml_connector.store.retention import sweep
@@ -30,17 +32,20 @@ class ReadConfig(dg.Config):
 
     Attributes:
         full: read everything again, without a lower bound; finds silent changes and records that vanished.
+        told_only: read only what webhooks told of; coverage does not advance.
     """
 
     full: bool = False
+    told_only: bool = False
 
 
-def source_asset(site: Site, company: Company, entity: Entity) -> dg.AssetsDefinition:
+def source_asset(site: Site, company: Company, source: Source, entity: Entity) -> dg.AssetsDefinition:
     """The asset of one entity; a run over several windows is one read."""
-    source = company.source
+    derivation = source.derivation(entity.name)
 
     @dg.asset(
         key=source_key(company, entity.name),
+        deps=[] if derivation is None else [source_key(company, derivation.source)],
         partitions_def=partitions(company.windows) if entity.windowed else None,
         backfill_policy=dg.BackfillPolicy.single_run() if entity.windowed else None,
         output_required=False,
@@ -48,7 +53,7 @@ def source_asset(site: Site, company: Company, entity: Entity) -> dg.AssetsDefin
         pool=source.id,
         # What belongs to records is read after them: a record is taken up once its contacts were read after it landed.
         op_tags={PRIORITY_TAG: "0" if entity.secondary else "1"},
-        description=describe.entity(company, entity),
+        description=describe.entity(company, source, entity),
         group_name=company.name,
         kinds={source.system.name, "parquet"},
         owners=[f"team:{company.name}"],
@@ -64,8 +69,19 @@ def source_asset(site: Site, company: Company, entity: Entity) -> dg.AssetsDefin
             if not config.full and _is_fresh(home, company, entity):
                 yield dg.MaterializeResult(metadata={"note": "Not read again: it was read within a day."})
                 return
+            run_id = context.run.run_id
             account = stack.enter_context(getattr(context.resources, op_name(source)).open(home))
-            report = read_entity(home, company, entity, account, context.run.run_id, full=config.full)
+            if source.target is not None and derivation is None:
+                told = take_in(account, entity, home.ledger(company.name), source.target, run_id=run_id, clock=now)
+                context.log.info(f"Webhooks told of {told.taken} events, and of {told.refused} that do not exist.")
+                if config.told_only:
+                    yield dg.MaterializeResult(metadata={"note": "Read again: what webhooks told of."})
+                    return
+            report = read_entity(home, company, source, entity, account, run_id, full=config.full)
+            if source.target is not None and derivation is None:
+                ledger = home.ledger(company.name)
+                untold = note_polled(report, ledger, source.target, run_id=run_id, clock=now)
+                context.log.info(f"The poll found {untold} events that no webhook had told of.")
             if config.full and not _is_delivering(home):
                 sweep(home.database, home.landings, now(), LANDINGS_KEPT)
             yield dg.MaterializeResult(metadata=describe.read(report))
@@ -74,9 +90,12 @@ def source_asset(site: Site, company: Company, entity: Entity) -> dg.AssetsDefin
 
 
 def read_entity(
-    home: OpenHome, company: Company, entity: Entity, account: SourceAccount, run_id: str, *, full: bool
+    home: OpenHome, company: Company, source: Source, entity: Entity, account: SourceAccount, run_id: str, *, full: bool
 ) -> PollReport:
-    """One read of one entity. The caller holds the source's lease."""
+    """One read of one entity, or one round of making it. The caller holds the source's lease."""
+    derivation = source.derivation(entity.name)
+    if derivation is not None:
+        return derive(derivation, home.ledger(company.name), run_id=run_id, clock=now, whole=full)
     return poll(
         account,
         entity,
@@ -84,8 +103,8 @@ def read_entity(
         run_id=run_id,
         clock=now,
         whole=full,
-        overlap=company.source.overlap,
-        brake=company.source.brake,
+        overlap=source.overlap,
+        brake=source.brake,
     )
 
 

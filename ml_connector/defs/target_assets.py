@@ -12,7 +12,7 @@ from contextlib import ExitStack
 import dagster as dg
 from pydantic import Field
 
-from ml_connector.config import Company, Target
+from ml_connector.config import Company, Source, Target
 from ml_connector.defs import describe
 from ml_connector.defs.failures import failing
 from ml_connector.defs.memory import quiet_collector
@@ -64,7 +64,7 @@ def target_assets(site: Site, company: Company, target: Target) -> dg.AssetsDefi
         ],
         can_subset=True,
         backfill_policy=dg.BackfillPolicy.single_run(),
-        required_resource_keys={op_name(target), op_name(company.source)},
+        required_resource_keys={op_name(target), *(op_name(source) for source in company.sources_of(target))},
         pool=target.id,
     )
     def delivery(context: dg.AssetExecutionContext, config: DeliverConfig) -> Iterator[dg.AssetMaterialization]:
@@ -84,8 +84,14 @@ def target_assets(site: Site, company: Company, target: Target) -> dg.AssetsDefi
 
 
 def _reread(context: dg.AssetExecutionContext, site: Site, home: OpenHome, company: Company, target: Target) -> None:
-    """Read again what the target's flows need. Raises `BusyProblem` while another run reads the source."""
-    source = company.source
+    """Read again what the target's flows need. Raises `BusyProblem` while another run reads a source of it."""
+    for source in company.sources_of(target):
+        _reread_of(context, site, home, company, target, source)
+
+
+def _reread_of(
+    context: dg.AssetExecutionContext, site: Site, home: OpenHome, company: Company, target: Target, source: Source
+) -> None:
     with site.turn(home, source.id, context.run.run_id) as mine:
         if not mine:
             raise BusyProblem(
@@ -94,8 +100,8 @@ def _reread(context: dg.AssetExecutionContext, site: Site, home: OpenHome, compa
                 "Run it again once that one has ended, or without `reread`.",
             )
         with getattr(context.resources, op_name(source)).open(home) as account:
-            for entity in company.needed_by(target):
-                report = read_entity(home, company, entity, account, context.run.run_id, full=True)
+            for entity in company.read_of(source, target):
+                report = read_entity(home, company, source, entity, account, context.run.run_id, full=True)
                 context.log.info(f"{entity.title}: {report.rows} read again, {report.landed} of them new.")
 
 

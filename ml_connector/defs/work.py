@@ -10,7 +10,7 @@ from typing import Final
 
 import dagster as dg
 
-from ml_connector.config import Company, Target
+from ml_connector.config import Company, Source, Target
 from ml_connector.defs.names import target_key
 from ml_connector.defs.windows import partitions
 from ml_connector.engine.deliver import is_due, open_book
@@ -50,14 +50,14 @@ class Work:
     span: Span
 
 
-def to_read(home: OpenHome, company: Company, now: datetime) -> Span:
+def to_read(home: OpenHome, company: Company, source: Source, now: datetime) -> Span:
     """From the first window that is not covered up to the open one, so that downtime heals itself.
 
     Before the first read the range is bounded: each window costs Dagster some events, and a read shows the same figures
     in all of them. Older ones stay missing; what changed then counts to them all the same where it is delivered.
     """
     readings = home.ledger(company.name).readings
-    windowed = [entity for entity in company.entities if entity.windowed]
+    windowed = [entity for entity in company.read_of(source) if entity.windowed]
     covered = [readings.coverage(entity.name).until for entity in windowed]
     read_before = [moment for moment in covered if moment is not None]
     since = min(read_before) if len(read_before) == len(covered) else now - FIRST_WINDOWS * company.windows.length

@@ -24,6 +24,13 @@ CHECKPOINTS: Final = (
     "deliver: everything taken up",
     "deliver: counted",
 )
+INWARD_CHECKPOINTS: Final = (
+    "told: events landed",
+    "told: inbox noted",
+    "derive: everything landed",
+    "derive: taken up",
+)
+"""Between what a webhook told and what is made of it."""
 INVOICE_CHECKPOINTS: Final = (
     "hubspot: invoices written",
     "hubspot: line items written",

@@ -135,7 +135,9 @@ class _Delivery:
         up_to = max(limits.up_to, taken_up_to)
         self.doubts = Doubts(self.book.intents(), self.flow.settle, self.writer.settled)
         needs = Needs(self.ledger.links(self.target))
-        self.planner = Planner(self.flow, self.ledger, self.book, self.doubts.by_key, self.only is not None, needs)
+        self.planner = Planner(
+            self.flow, self.ledger, self.book, self.clock, self.doubts.by_key, self.only is not None, needs
+        )
         self.recorder = Recorder(
             self.flow, self.ledger, self.book, self.target, self.system, self.run_id, up_to, self.tallies
         )

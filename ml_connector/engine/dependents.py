@@ -44,8 +44,12 @@ def note_lacking(connection: Connection, links: Links, flow: str, plans: Sequenc
     )
 
 
-def note_unchanged(connection: Connection, links: Links, flow: str, settled: Sequence[Settle]) -> None:
-    """Note the names of what is unchanged."""
+def note_unchanged(connection: Connection, links: Links, flow: str, settled: Sequence[Settle], now: datetime) -> None:
+    """Wake who waited for what is delivered again, and needed no call for that; note the names of what is unchanged."""
+    back = [plan for plan in settled if plan.outcome is Outcome.UNCHANGED and _was_away(plan)]
+    if back:
+        identities = [name for plan in back for name in (plan.linked_to, plan.claim) if name is not None]
+        links.wake(connection, flow, [*dict.fromkeys(identities), *(_record(plan.key) for plan in back)], now)
     links.call(connection, flow, {plan.key: plan.aliases for plan in settled if plan.aliases is not None})
 
 
@@ -113,6 +117,11 @@ class Lacking:
         if bring is not None:
             for flow, keys in wanted.items():
                 bring(flow, list(keys))
+
+
+def _was_away(plan: Settle) -> bool:
+    """Whether a rule, or a fault of its own, had kept the record back."""
+    return plan.state is not None and Outcome(plan.state.outcome) not in (*DELIVERED, Outcome.UNCHANGED)
 
 
 def _says_otherwise(plan: Send, result: Result) -> bool:

@@ -54,10 +54,11 @@ class Doubts:
         return intent is not None and self._lasts(intent, now)
 
     def must_wait(self, plan: Send, now: datetime) -> bool:
-        """Whether an unanswered write may still overtake this one; the same one, sent again, may."""
+        """Whether an unanswered write may still overtake this one; the same one, sent again, may unless it could
+        make something twice."""
         if not self.by_key:
             return False
-        same = (plan.key, plan.change.claim, plan.change.digest)
+        same = None if not plan.change.repeatable else (plan.key, plan.change.claim, plan.change.digest)
         concerned = {key for identity in plan.identities() for key in self._about.get(identity, ())}
         doubts = [self.by_key[key] for key in concerned]
         return any(self._lasts(doubt, now) for doubt in doubts if (doubt.key, doubt.claim, doubt.digest) != same)

@@ -67,7 +67,7 @@ class Recorder:
             self.book.wake(connection, _changed_claims(settled), now)
             self.book.intend(connection, [intent_of(plan, now) for plan in sending], self.run_id)
             note_lacking(connection, self.links, self.flow.name, [*settled, *sending])
-            note_unchanged(connection, self.links, self.flow.name, settled)
+            note_unchanged(connection, self.links, self.flow.name, settled, now)
             self.ledger.audit(self.target).append(connection, entries)
 
     def record(
@@ -140,13 +140,18 @@ class Recorder:
             "kind": storable(plan.kind, LONGEST_KIND),
             "reason": storable(plan.reason),
             "vendor_code": None,
-            "due_at": now + self.flow.settle if plan.waits else look_again(plan.lacking, plan.outcome, now),
+            "due_at": self._due_at(plan, now),
             "attempts": before.attempts if before and plan.waits else 0,
             "first_seen": now if before is None or _is_news(plan) else before.first_seen,
             "last_tried": now,
             "run_id": self.run_id,
             "window": window,
         }
+
+    def _due_at(self, plan: Settle, now: datetime) -> datetime | None:
+        if plan.waits:
+            return now + self.flow.settle
+        return plan.due_at or look_again(plan.lacking, plan.outcome, now)
 
     def _answered_state(self, plan: Send, result: Result, window: str, now: datetime) -> dict[str, Any]:
         before, change = plan.state, plan.change
@@ -312,7 +317,7 @@ def intent_of(plan: Send, now: datetime) -> Intent:
         claim=plan.change.claim,
         stance=plan.stance or FIRM,
         digest=plan.change.digest,
-        reference=None,
+        reference=plan.change.doubt.reference if plan.change.doubt else None,
         started_at=now,
         astray=tuple(place for place in plan.astray if place != plan.change.claim),
     )

@@ -4,17 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from hashlib import blake2b
-from typing import Any
-
-import orjson
+from datetime import datetime
+from typing import Final
 
 from ml_connector.engine.claims import Claims, wish_of
+from ml_connector.engine.digests import digest_of
 from ml_connector.engine.needs import DEPENDENCY, WITHHELD, Needs, Resolved, storable_wish
-from ml_connector.engine.ports import Flow
-from ml_connector.engine.records import NOTHING, Change, Desired, Mapped, Need, Operation, Outcome, Record, Reject, Skip
+from ml_connector.engine.ports import Clock, Flow
+from ml_connector.engine.records import (
+    NOTHING,
+    Change,
+    Desired,
+    Doubt,
+    Mapped,
+    Need,
+    Operation,
+    Outcome,
+    Record,
+    Reject,
+    Skip,
+)
 from ml_connector.store.deliveries import Deliveries, Intent, State, Version
 from ml_connector.store.ledger import Ledger
+
+NOT_DUE_YET: Final = "not due yet"
 
 
 # Made once per record, and therefore not frozen: that takes four times as long.
@@ -83,6 +96,7 @@ class Settle(Planned):
 
     Attributes:
         waits: it is tried again once an earlier write can no longer take effect.
+        due_at: when its time comes; None: when something changes.
         aliases: see `Desired.aliases`.
     """
 
@@ -91,6 +105,7 @@ class Settle(Planned):
     kind: str | None = None
     reason: str | None = None
     waits: bool = False
+    due_at: datetime | None = None
     aliases: Sequence[str] | None = None
 
 
@@ -102,11 +117,13 @@ class Planner:
         in_doubt: what earlier processes were about to send and did not record, by key.
         forced: send also what the target already confirmed (a replay).
         needs: looks up what other flows delivered; None: nothing is needed.
+        clock: tells whether the time of a record has come.
     """
 
     flow: Flow
     ledger: Ledger
     book: Deliveries
+    clock: Clock
     in_doubt: dict[str, Intent] = field(default_factory=dict)
     forced: bool = False
     needs: Needs | None = None
@@ -216,13 +233,15 @@ class _Plan:
         if standing.owner != self.version.key:
             reason = f"{standing.owner} has the same address and owns what stands at the target."
             return self.skip(f"same address as {standing.owner}", reason)
+        if desired.not_before is not None and self.linked_to is None and self.planner.clock() < desired.not_before:
+            return self._not_yet(desired.not_before)
         if self.resolved is not None and self.resolved.lacking:
             if (known := self._as_before(desired, self.resolved)) is not None:
                 return replace(self, resolved=known).deliver(desired)
             return self.skip(desired.rule) if not desired.create else self._wait(self.resolved)
         body = desired.body if self.resolved is None else self.resolved.body
-        digest = digest_of(body)
-        if self._is_confirmed(digest):
+        digest = digest_of(body if desired.basis is None else desired.basis)
+        if self._is_confirmed(digest, document=desired.basis is not None):
             if self.linked_to == desired.claim:
                 unchanged = self._settle(Outcome.UNCHANGED)
                 return unchanged if desired.aliases is None else replace(unchanged, aliases=desired.aliases)
@@ -242,6 +261,8 @@ class _Plan:
                 digest=digest,
                 old_is_shared=standing.old_is_shared,
                 astray=astray,
+                doubt=self._doubt(desired),
+                repeatable=desired.repeatable and desired.basis is None,
             ),
             displaces=standing.holder.key if standing.holder else None,
             aliases=desired.aliases,
@@ -268,8 +289,20 @@ class _Plan:
         rest = strays[1:] if linked is None or old_is_shared else (*strays[1:], linked)
         return Operation.MOVE, strays[0], rest
 
-    def _is_confirmed(self, digest: bytes) -> bool:
-        certain = not self.in_doubt and not self.planner.forced
+    def _not_yet(self, moment: datetime) -> Settle:
+        return replace(
+            self._settle(Outcome.SKIPPED, NOT_DUE_YET, f"It is due at {moment:%Y-%m-%d %H:%M} UTC."), due_at=moment
+        )
+
+    def _doubt(self, desired: Desired) -> Doubt | None:
+        """The earlier create of this document that nobody answered."""
+        doubt = self.planner.in_doubt.get(self.version.key)
+        if doubt is None or desired.basis is None or self.linked_to is not None:
+            return None
+        return Doubt(doubt.started_at, doubt.reference)
+
+    def _is_confirmed(self, digest: bytes, *, document: bool) -> bool:
+        certain = not self.in_doubt and (document or not self.planner.forced)
         return certain and self.state is not None and self.state.digest == digest
 
     def _is_known_absent(self, desired: Desired) -> bool:
@@ -385,11 +418,6 @@ def assemble(
         )
         for version, payload in zip(versions, payloads, strict=True)
     ]
-
-
-def digest_of(body: Mapping[str, Any]) -> bytes:
-    """16 bytes over what is sent, whatever the order of its fields."""
-    return blake2b(orjson.dumps(body, option=orjson.OPT_SORT_KEYS), digest_size=16).digest()
 
 
 def _operation(linked_to: str | None, claim: str, old_is_shared: bool) -> Operation:

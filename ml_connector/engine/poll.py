@@ -24,9 +24,6 @@ MOVING = (
     "The source changed so much during the read that some rows were never met, three times over. What was met is "
     "landed; the next read begins from the same moment."
 )
-# Visma's zone-less stamps run backwards by an hour in the last night of October: what is older by less than this came
-# later all the same, because a row that is read later is the source's later state (Visma reference, section 5).
-STAMP_SLACK = timedelta(hours=1, minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +76,7 @@ def poll(
     since = None if whole or covered is None or not entity.windowed else covered - overlap
     calls = source.calls
     reading_id = readings.begin(entity.name, run_id, since, began)
-    landing = _Landing(ledger, entity, reading_id, clock, _lost(ledger, entity) if since is None else frozenset())
+    landing = Landing(ledger, entity, reading_id, clock, _lost(ledger, entity) if since is None else frozenset())
     complete = False
     try:
         for _ in range(WALKS):
@@ -152,7 +149,7 @@ def _vanish(ledger: Ledger, entity: Entity, reading_id: int, clock: Clock, brake
     return missing, None
 
 
-class _Landing:
+class Landing:
     """Writes what is new to landing files and makes each known when it is complete."""
 
     def __init__(self, ledger: Ledger, entity: Entity, reading_id: int, clock: Clock, lost: Collection[int]) -> None:
@@ -175,11 +172,11 @@ class _Landing:
         for page in pages:
             total = page.total
             self.rows += len(page.rows)
-            self._take(page.rows)
+            self.take(page.rows)
         self.close()
         return total
 
-    def _take(self, rows: Sequence[SourceRow]) -> None:
+    def take(self, rows: Sequence[SourceRow]) -> None:
         if self._expects_repeats and self._repeats(rows):
             return
         known = self._ledger.readings.known(self._entity.name, {row.key for row in rows})
@@ -238,4 +235,4 @@ class _Landing:
     def _is_new(self, row: SourceRow, before: Known | Landed | SourceRow) -> bool:
         if isinstance(before, Known) and (before.vanished or before.landing_id in self._lost):
             return True
-        return row.digest != before.digest and row.changed_at > before.changed_at - STAMP_SLACK
+        return row.digest != before.digest and row.changed_at > before.changed_at - self._entity.slack

@@ -9,6 +9,10 @@ from typing import Any, Protocol
 
 from ml_connector.engine.records import Change, Mapped, Record, Result, SourceRow
 
+# Visma's zone-less stamps run backwards by an hour in the last night of October: what is older by less than this came
+# later all the same, because a row that is read later is the source's later state (Visma reference, section 5).
+STAMP_SLACK = timedelta(hours=1, minutes=5)
+
 
 @dataclass(frozen=True, slots=True)
 class Entity:
@@ -20,12 +24,30 @@ class Entity:
         secondary: True when its rows only serve other records (contacts, classes): they are looked up at random, so the
             store keeps them beside their key, encrypted, and not in landing files alone.
         windowed: False for reference data, which carries no change time and is read whole, once a day.
+        slack: a version whose change time lies further than this behind the known one is an older version.
     """
 
     name: str
     title: str
     secondary: bool = False
     windowed: bool = True
+    slack: timedelta = STAMP_SLACK
+
+
+@dataclass(frozen=True, slots=True)
+class Derivation:
+    """One entity made of another.
+
+    Attributes:
+        entity: what is made.
+        source: the name of the entity that it is made of.
+        derive: a row's payload -> the rows made of it. Pure and total. Given the same payloads in any order, the newest
+            row of every key is the same.
+    """
+
+    entity: Entity
+    source: str
+    derive: Callable[[bytes], Iterable[SourceRow]]
 
 
 @dataclass(frozen=True, slots=True)

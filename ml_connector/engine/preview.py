@@ -102,7 +102,7 @@ def preview(
     """
     book = open_book(flow, ledger, target)
     in_doubt = {intent.key: intent for intent in book.intents()}
-    planner = Planner(flow, ledger, book, in_doubt, needs=Needs(ledger.links(target)))
+    planner = Planner(flow, ledger, book, clock, in_doubt, needs=Needs(ledger.links(target)))
     limits = take_up(flow, ledger, book)
     live = book.newest([flow.entity]) == 0 and source is not None
     found = Preview(live=live)

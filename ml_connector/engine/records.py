@@ -102,6 +102,11 @@ class Desired(NamedTuple):
         rule: the rule to show when it is absent and must not be created.
         needs: name in the body -> the object at the target whose fact comes there. Until it is there, nothing is sent.
         aliases: names by which other flows find the object (a registration number); None: this flow gives none.
+        basis: of a document, which is created once: what of the source decides whether it is sent again, instead of the
+            body. So neither a changed mapping nor a replay sends it again.
+        not_before: nothing is sent before this moment (aware); the record comes back by itself then.
+        repeatable: False: the same, sent again while an unanswered one may still take effect, could make a part of it
+            twice.
     """
 
     claim: str
@@ -110,6 +115,9 @@ class Desired(NamedTuple):
     rule: str | None = None
     needs: Mapping[str, Need] = NOTHING
     aliases: Sequence[str] | None = None
+    basis: Mapping[str, Any] | None = None
+    not_before: datetime | None = None
+    repeatable: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +157,18 @@ class Operation(StrEnum):
     WITHDRAW = "withdraw"
 
 
+class Doubt(NamedTuple):
+    """An earlier create of the same document that was never answered.
+
+    Attributes:
+        since: when it was about to be sent.
+        reference: what the writer remembered with it, see `Delivery.remember`.
+    """
+
+    since: datetime
+    reference: str | None
+
+
 class Change(NamedTuple):
     """One record's change, ready to be sent.
 
@@ -166,6 +186,8 @@ class Change(NamedTuple):
         digest: 16 bytes over the body; saved only once the target confirmed.
         old_is_shared: with CREATE or UPDATE after a changed identity: another record still claims the old one.
         astray: further identities under which writes without an answer may have put the object.
+        doubt: of a document: it may stand at the target already. Look for it before it is created.
+        repeatable: see `Desired.repeatable`; a document is not.
     """
 
     key: str
@@ -179,6 +201,8 @@ class Change(NamedTuple):
     digest: bytes
     old_is_shared: bool = False
     astray: tuple[str, ...] = ()
+    doubt: Doubt | None = None
+    repeatable: bool = True
 
 
 class Result(NamedTuple):

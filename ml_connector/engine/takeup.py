@@ -6,6 +6,7 @@ were read after it landed; until then it waits in the ledger like everything els
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ml_connector.engine.ports import Flow
@@ -44,6 +45,15 @@ def take_up(flow: Flow, ledger: Ledger, book: Deliveries) -> TakeUp:
     moments = [until for name in flow.secondary if (until := covered[name]) is not None]
     first = ledger.readings.first_landed(flow.entity, min(moments)) if moments else None
     return TakeUp(newest if first is None else min(newest, first - 1), newest, None)
+
+
+def held_back(flow: Flow, ledger: Ledger, book: Deliveries, keys: Sequence[str]) -> list[str]:
+    """Those of these records that are not taken up yet, because what belongs to them was not read since they landed."""
+    limits = take_up(flow, ledger, book)
+    if not limits.holds_back or limits.refusal is not None:
+        return []
+    taken = {version.key for chunk in book.named(keys, limits.up_to) for version in chunk}
+    return [key for key in dict.fromkeys(keys) if key not in taken and any(book.named([key]))]
 
 
 def _not_read(flow: Flow, company: str, unread: list[str]) -> NotReadProblem:

@@ -7,6 +7,8 @@ from typing import Any
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from ml_connector.simulators.calls import CallLog, Calls
@@ -44,9 +46,14 @@ def simulator_app(
             Middleware(Faults, plan=plan),
             *middleware,
         ],
-        exception_handlers={ControlError: control_error, **(exception_handlers or {})},
+        exception_handlers={ControlError: control_error, ClientDisconnect: _gone, **(exception_handlers or {})},
     )
     app.state.simulator = simulator
     app.state.calls = calls
     app.state.faults = plan
     return app
+
+
+async def _gone(_request: Request, _error: Exception) -> Response:
+    """The caller died while it sent a body: nobody reads this answer, and it is no fault of the simulator's."""
+    return Response(status_code=400)

@@ -16,7 +16,8 @@ from ml_connector.simulators.settings import fits
 
 NAMES = (
     "slow", "reset", "reset_body", "lost_answer", "late_commit", "torn_json", "rate_limit", "rate_limit_empty",
-    "forbidden_empty", "server_error", "html_error", "expired_token", "locked", "migrating", "empty_page", "rows_move",
+    "forbidden_empty", "server_error", "false_error", "html_error", "expired_token", "locked", "migrating",
+    "empty_page", "rows_move",
 )  # fmt: skip
 
 DEFAULT_SECONDS = {"slow": 5.0, "late_commit": 60.0}

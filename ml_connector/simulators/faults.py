@@ -12,6 +12,7 @@
 | `rate_limit_empty` | 429 without a body                                                                         |
 | `forbidden_empty`  | 403 without a body                                                                         |
 | `server_error`     | 500, in the vendor's shape where it has one                                                |
+| `false_error`      | the same answer, although the call is executed                                             |
 | `html_error`       | 502 with an HTML page, as a gateway sends it                                               |
 | `expired_token`    | 401 in the vendor's shape                                                                  |
 | `locked`           | 423, in the vendor's shape where it has one                                                |
@@ -113,6 +114,12 @@ async def _lost_answer(call: Call, _rule: FaultRule) -> bool:
     return True
 
 
+async def _false_error(call: Call, rule: FaultRule) -> bool:
+    await _execute(call)
+    await call.plan.answers["server_error"](rule, call.scope)(call.scope, call.receive, call.send)
+    return True
+
+
 async def _late_commit(call: Call, rule: FaultRule) -> bool:
     body = await _read_body(call.receive)
     call.plan.later(rule.duration, lambda: call.app(dict(call.scope), _replay(body), _discard))
@@ -131,6 +138,7 @@ FAULTS: dict[str, Callable[[Call, FaultRule], Awaitable[bool]]] = {
     "rate_limit_empty": _answer,
     "forbidden_empty": _answer,
     "server_error": _answer,
+    "false_error": _false_error,
     "html_error": _answer,
     "expired_token": _answer,
     "locked": _answer,

@@ -37,7 +37,7 @@ class SimulatorSettings:
             if name not in hints:
                 raise ValueError(f"unknown setting {name!r}; known are {', '.join(sorted(hints))}")
             if not fits(value, hints[name]):
-                raise ValueError(f"setting {name!r} cannot be {value!r}; expected {hints[name]}")
+                raise ValueError(f"setting {name!r} cannot be {value!r}; expected {_expected(hints[name])}")
         for name, value in changes.items():
             setattr(self, name, {**getattr(self, name), **value} if isinstance(value, Mapping) else value)
 
@@ -47,8 +47,15 @@ def fits(value: object, hint: Any) -> bool:
     origin, parts = typing.get_origin(hint), typing.get_args(hint)
     if origin in (types.UnionType, typing.Union):
         return any(fits(value, part) for part in parts)
+    if origin is typing.Literal:
+        return value in parts
     if origin is dict:
         return isinstance(value, dict) and all(fits(k, parts[0]) and fits(v, parts[1]) for k, v in value.items())
     if isinstance(value, bool):
         return hint is bool
     return isinstance(value, int | float) if hint is float else isinstance(value, origin or hint)
+
+
+def _expected(hint: Any) -> str:
+    choices = typing.get_args(hint) if typing.get_origin(hint) is typing.Literal else None
+    return str(hint) if choices is None else f"one of {choices}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ml_connector.store.audit import AuditLog
 from ml_connector.store.database import Database
 from ml_connector.store.deliveries import Deliveries
+from ml_connector.store.inbox import Inbox
 from ml_connector.store.landing import Landings
 from ml_connector.store.links import Links
 from ml_connector.store.readings import Readings
@@ -28,6 +29,9 @@ class Ledger:
     def links(self, target: str) -> Links:
         """What the target's flows are linked to, as its other flows see it."""
         return Links(self.database, self.company, target)
+
+    def inbox(self, target: str) -> Inbox:
+        return Inbox(self.database, self.vault, self.company, target)
 
     def audit(self, target: str) -> AuditLog:
         return AuditLog(self.database, self.vault, self.company, target)

@@ -156,6 +156,12 @@ class Readings:
         with self._database.connect() as connection:
             return int(connection.execute(query).scalar_one())
 
+    def keys_met(self, entity: str, reading_id: int) -> list[str]:
+        """The records that a read has met."""
+        query = select(source_row.c.key).where(self._of(entity), source_row.c.seen_by == reading_id)
+        with self._database.connect() as connection:
+            return list(connection.execute(query).scalars())
+
     def first_landed(self, entity: str, since: datetime) -> int | None:
         """The seq of the first landing that was written at or after this moment; None: nothing has landed since."""
         query = select(func.min(landing.c.id)).where(

@@ -3,6 +3,7 @@
 reading     entity_state, reading, landing, source_row       what was read, and each record's newest version
 delivering  flow_state, record_state, intent, delivery       what each flow did with it
             waiting, alias                                   what it needs of the others
+told        inbox                                            events, stored before anything acts on them
 proof       audit                                            every attempt, append-only, chained by hashes
 keeping     credential, data_key, lease                      the vault, and who works on what
 """
@@ -276,6 +277,24 @@ audit = Table(
     Column("hash", LargeBinary(32), nullable=False),  # over the previous row's hash and this row's plain content
     Index("audit_by_key", "company", "key"),
     Index("audit_by_run", "run_id"),
+)
+
+_WAITS = text("state = 'received'")
+
+inbox = Table(
+    "inbox",
+    metadata,
+    Column("company", String(64), primary_key=True),
+    Column("target", String(64), primary_key=True),
+    Column("event_id", String(255), primary_key=True),
+    Column("origin", String(8), nullable=False),  # webhook, or poll: a poll found what no webhook had told of
+    Column("state", String(8), nullable=False),  # received, taken, refused
+    Column("received_at", Moment, nullable=False),
+    Column("settled_at", Moment),  # when it was taken or refused
+    Column("reason", Text),  # why it was refused
+    Column("run_id", String(64)),  # that took or refused it
+    Column("body", LargeBinary),  # as it came, sealed, until it is taken: from then on the landed copy counts
+    Index("inbox_waiting", "company", "target", "received_at", sqlite_where=_WAITS, postgresql_where=_WAITS),
 )
 
 credential = Table(

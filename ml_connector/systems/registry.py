@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from pydantic import BaseModel
 
-from ml_connector.engine.ports import Entity, Flow, Source, Writer
+from ml_connector.engine.ports import Derivation, Entity, Flow, Page, Source, Writer
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +68,54 @@ class TargetAccount(Protocol):
     def calls(self) -> int: ...
 
 
+class InwardAccount(SourceAccount, Protocol):
+    """An open connection to a target that is also read."""
+
+    def fetch(self, entity: str, keys: Sequence[str]) -> Iterator[Page]:
+        """These rows alone, as the system has them now; what it does not have is left out. Raises `StoppedProblem`."""
+        ...
+
+
+class Webhook(Protocol):
+    """How a system's webhooks are told from anybody else's calls. Pure."""
+
+    def authenticate(self, authorization: str | None, credentials: Any) -> bool:
+        """Whether the `Authorization` header is the configured one; compared in constant time."""
+        ...
+
+    def event_id(self, body: bytes) -> str | None:
+        """The id of the event that a body tells of; None for what is none."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Inward:
+    """What a target gives back: it is read, too, and flows of what it told end in the company's source system.
+
+    Attributes:
+        entities: what is read of it, by the target's settings and name, what is derived included; none: nothing is.
+        derivations: what is made of what is read.
+        poll: the cron of polls, by the settings.
+        read: opens it for reading; the target's name comes third.
+        flows: the flows back, by the settings and the names of company and target, in the order in which they run.
+        write: opens the source system for them: the target's settings, then settings and credentials of the source
+            system, and the company's time zone.
+        webhook: None: it sends none.
+        documents: the entity, derived of events, whose records are the documents that are posted.
+        deferred: by the settings, the accounts that hold revenue which is not earned yet.
+    """
+
+    entities: Callable[[Any, str], Sequence[Entity]]
+    derivations: Callable[[Any, str], Sequence[Derivation]]
+    poll: Callable[[Any], str]
+    read: Callable[[Any, Any, str], AbstractContextManager[InwardAccount]]
+    flows: Callable[[Any, str, str], Sequence[Flow]]
+    write: Callable[[Any, Any, Any, str], AbstractContextManager[TargetAccount]]
+    webhook: Webhook | None = None
+    documents: str = "documents"
+    deferred: Callable[[Any], Collection[str]] = lambda _settings: ()
+
+
 @dataclass(frozen=True, slots=True)
 class SourceSystem:
     """A system that is read.
@@ -99,6 +147,7 @@ class TargetSystem:
         flows: the flows that the settings switch on, in the order in which they run; the company's name comes second.
             A flow that needs another one's objects stands behind it.
         connect: opens an account.
+        inward: what comes back; None: nothing does.
     """
 
     name: str
@@ -107,6 +156,7 @@ class TargetSystem:
     credentials: type[BaseModel]
     flows: Callable[[Any, str], Sequence[Flow]]
     connect: Callable[[Any, Any], AbstractContextManager[TargetAccount]]
+    inward: Inward | None = None
 
 
 @cache

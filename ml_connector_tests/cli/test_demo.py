@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psutil
@@ -57,13 +58,23 @@ def test_the_demo_shows_both_rounds_and_runs_again(folder: Path) -> None:
     again = demo("--json")
     assert again.returncode == 0, again.stderr
     document = json.loads(again.stdout)
-    (first,) = document["rounds"]["1"][1]["flows"]
-    (second,) = document["rounds"]["2"][1]["flows"]
+    (first,), (second,) = (_flows(document, turn, "mailchimp") for turn in ("1", "2"))
     assert first["read"] == CUSTOMERS
     assert second["read"] == 30
     assert second["created"] == 0
+    at_hubspot = {one["flow"]: one for one in document["rounds"]["1"][2]["flows"]}
+    for flow in ("companies", "suppliers", "contacts", "invoices", "credit_notes", "transactions"):
+        assert at_hubspot[flow]["created"] > 0, flow
     assert set(document["left"].values()) == {"unsubscribed"}
     assert len(document["left"]) == 4
+    back = {one["flow"]: one for one in _flows(document, "2", "chargebee_to_visma")}
+    assert (back["journals"]["created"], back["recognitions"]["failed"]) == (1, 0)
+
+
+def _flows(document: dict[str, Any], turn: str, target: str) -> list[dict[str, Any]]:
+    (flows,) = [run["flows"] for run in document["rounds"][turn] if run["target"] == target]
+    found: list[dict[str, Any]] = flows
+    return found
 
 
 def test_a_folder_that_is_not_a_demos_is_left_alone(cli: Cli, folder: Path) -> None:

@@ -294,6 +294,21 @@ def test_named_records_are_sent_again_also_when_the_target_has_them(cli: Cli, sy
     assert len(world.calls("mailchimp", "PUT", "PATCH")) == 1
 
 
+def test_a_replay_of_a_record_that_is_held_back_says_so(cli: Cli, synced: Home, world: World) -> None:
+    """Its contacts were not read since it landed; `--reread` reads them first."""
+    world.change(FIRST, name="Renamed AS")
+    world.faults("visma", {"fault": "server_error", "path": "/v1/contact"})
+    cli("sync", "nordic")
+    ran = cli("replay", TARGET, "--record", FIRST)
+    assert ran.code == 1
+    assert f"Not sent to {TARGET} by members: {FIRST}. They landed after the last complete read" in ran.err
+    (held,) = cli("replay", TARGET, "--record", FIRST, "--json").json["runs"][0]["held_back"]
+    assert held == {"flow": "members", "waits_for": ["visma.contacts"], "keys": [FIRST]}
+    world.faults("visma")
+    ran = cli("replay", TARGET, "--record", FIRST, "--reread", "--json")
+    assert (ran.code, ran.json["runs"][0]["held_back"], flow_of(ran.json)["updated"]) == (0, [], 1)
+
+
 def test_problems_are_tried_again_once_they_are_put_right(
     cli: Cli, synced: Home, with_a_problem: str, world: World
 ) -> None:

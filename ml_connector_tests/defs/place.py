@@ -173,7 +173,7 @@ class Place:
         )
 
     def poll(self, instance: dg.DagsterInstance) -> dg.ExecuteInProcessResult:
-        return self.run(instance, poll_job(self.company))
+        return self.run(instance, poll_job(self.company.source))
 
     def deliver(
         self, instance: dg.DagsterInstance, span: tuple[str, str] | None = None, **config: Any

@@ -61,7 +61,7 @@ def test_a_poll_tick_asks_for_one_run_over_every_window_not_covered(place: Place
     (request,) = schedule(place, own, POLL).run_requests or []
     assert request.tags[RANGE_START_TAG] == place.windows(100)[0]
     assert request.tags[RANGE_END_TAG] in place.windows(0, 0.01)
-    assert request.run_config["ops"]["nordic__visma__customers"] == {"config": {"full": False}}
+    assert request.run_config["ops"]["nordic__visma__customers"] == {"config": {"full": False, "told_only": False}}
     place.poll(own)
     (request,) = schedule(place, own, POLL).run_requests or []
     assert request.tags[RANGE_START_TAG] in place.windows(0, 0.1)
@@ -70,7 +70,7 @@ def test_a_poll_tick_asks_for_one_run_over_every_window_not_covered(place: Place
 def test_a_full_tick_reads_everything_again(place: Place, own: dg.DagsterInstance) -> None:
     """The weekly tick asks for the same job, with `full` for every entity."""
     (request,) = schedule(place, own, FULL).run_requests or []
-    assert [op["config"] for op in request.run_config["ops"].values()] == [{"full": True}] * 3
+    assert [op["config"] for op in request.run_config["ops"].values()] == [{"full": True, "told_only": False}] * 3
 
 
 def test_a_poll_tick_skips_while_a_poll_is_on_its_way(place: Place, own: dg.DagsterInstance) -> None:

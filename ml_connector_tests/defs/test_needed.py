@@ -59,7 +59,7 @@ def poll(place: Place, config: Config, instance: dg.DagsterInstance) -> dg.Execu
     return job.execute_in_process(
         instance=instance,
         tags=dict(range_tags(window, window)),
-        run_config={**QUIET, **read_config(config.company("nordic"), full=False)},
+        run_config={**QUIET, **read_config(config.company("nordic"), config.company("nordic").source, full=False)},
         raise_on_error=False,
     )
 
@@ -105,10 +105,10 @@ def test_an_entity_that_nobody_needs_holds_up_no_poll(place: Place, instance: dg
     """The first window of a poll follows from what is read, not from what could be read."""
     assert place.poll(instance).success
     with place.home.open() as home:
-        assert to_read(home, place.company, place.now()).first == place.windows(0)[0]
+        assert to_read(home, place.company, place.company.source, place.now()).first == place.windows(0)[0]
         other, now = needing(place, Needing(JOURNALS)).company("nordic"), place.now()
         reach = max(other.windows.start, now - FIRST_WINDOWS * other.windows.length)
-        assert to_read(home, other, now).first == other.windows.key(reach, now)
+        assert to_read(home, other, other.source, now).first == other.windows.key(reach, now)
 
 
 @pytest.mark.parametrize("rests", [True, False])

@@ -70,7 +70,7 @@ def test_reference_data_is_read_once_a_day(place: Place, instance: dg.DagsterIns
 def test_a_full_reread_asks_for_everything(place: Place, instance: dg.DagsterInstance) -> None:
     """The run config `full` leaves the lower bound out, also for reference data."""
     place.poll(instance)
-    assert place.run(instance, POLL, **read_config(place.company, full=True)).success
+    assert place.run(instance, POLL, **read_config(place.company, place.company.source, full=True)).success
     figures = materializations(instance, CUSTOMERS)[place.windows(0)[0]]
     assert (figures["rows"], figures["new_versions"], figures["whole"]) == (12, 0, True)
     assert "rows" in materializations(instance, CLASSES)[None]
@@ -78,7 +78,7 @@ def test_a_full_reread_asks_for_everything(place: Place, instance: dg.DagsterIns
 
 def test_a_full_reread_sweeps_no_landing_away_under_a_delivery(place: Place, instance: dg.DagsterInstance) -> None:
     """A delivery that began before the read may be about to open it; the next full read sweeps."""
-    full = read_config(place.company, full=True)
+    full = read_config(place.company, place.company.source, full=True)
     with place.home.open() as home:
         old = place.now(hours=-24 * 100)
         row = {"company": "nordic", "entity": "visma.customers", "reading_id": 1, "path": "nordic/old.parquet"}
@@ -139,7 +139,7 @@ def test_the_brake_turns_the_drift_check_red_and_a_good_full_read_green(
     gone = place.numbers()[:3]
     for number in gone:
         place.ask("visma", "DELETE", f"customers/{number}")
-    full = read_config(place.company, full=True)
+    full = read_config(place.company, place.company.source, full=True)
     red = place.run(instance, POLL, **full).get_asset_check_evaluations()
     assert {one.asset_key: one.passed for one in red}[CUSTOMERS] is False
     place.configure(visma={"brake": 0.5})
@@ -152,13 +152,13 @@ def test_a_poll_covers_every_window_since_the_last_one(place: Place, instance: d
     """failures.md 1: the range begins where the last read began; before any read, some windows back."""
     now, windows = place.now(), place.company.windows
     with place.home.open() as home:
-        before = to_read(home, place.company, now)
+        before = to_read(home, place.company, place.company.source, now)
         assert before.first == windows.key(now - FIRST_WINDOWS * windows.length, now)
         assert before.last == windows.key(now, now)
     place.poll(instance)
     with place.home.open() as home:
-        after = to_read(home, place.company, place.now())
-        later = to_read(home, place.company, place.now(hours=5))
+        after = to_read(home, place.company, place.company.source, place.now())
+        later = to_read(home, place.company, place.company.source, place.now(hours=5))
     assert after.first in place.windows(0, 1)
     assert len(list(windows.keys(later.first, later.last))) in (6, 7)
 
@@ -171,7 +171,7 @@ def test_the_first_poll_and_delivery_reach_back_over_a_bounded_number_of_windows
     old = place.numbers()[0]
     place.change(old, hours_ago=60 * 24)
     with place.home.open() as home:
-        span = to_read(home, place.company, place.now())
+        span = to_read(home, place.company, place.company.source, place.now())
         assert len(list(place.company.windows.keys(span.first, span.last))) == FIRST_WINDOWS + 1
     place.poll(instance)
     with place.home.open() as home:
@@ -191,7 +191,7 @@ def test_a_run_from_the_asset_graph_is_tagged_with_what_it_works_on(place: Place
     run = instance.get_run_by_id(done.run_id)
     assert run is not None
     assert run.tags[CONNECTION_TAG] == "nordic/visma"
-    assert run.job_name != poll_job(place.company)
+    assert run.job_name != poll_job(place.company.source)
 
 
 def test_a_poll_and_a_delivery_log_no_warning(

@@ -7,7 +7,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
@@ -18,6 +18,7 @@ from starlette.routing import Route
 
 from ml_connector.simulators.chargebee import ChargebeeSettings, create_app
 from ml_connector.simulators.server import serve
+from ml_connector_tests.simulators.support import Simulated, serving
 
 KARI = "V-10001"
 DAY = 86_400
@@ -25,30 +26,15 @@ ADDRESS = {"line1": "Storgata 1", "city": "Tromsø", "zip": "9008", "country": "
 ITEM = {"item_price_id": "standard", "item_type": "plan", "unit_price": 30_000}
 
 
-class Chargebee:
+class Chargebee(Simulated):
     """One simulator; every call returns the response as it came."""
 
+    patience = 60
+
     def __init__(self, url: str, settings: ChargebeeSettings) -> None:
-        self.url = url
+        super().__init__(url, settings)
         self.settings = settings
         self.http = httpx.Client(base_url=f"{url}/api/v2", auth=(settings.api_key, ""), timeout=20)
-        self.anonymous = httpx.Client(base_url=url, timeout=60)
-
-    def start_over(self) -> None:
-        """The state and the settings of the start."""
-        self.configure(**asdict(self.settings))
-        self.control("reset", {})
-
-    def configure(self, **settings: Any) -> None:
-        """Change settings until the test ends."""
-        self.control("settings", settings)
-
-    def control(self, path: str, body: Any = None) -> Any:
-        """A control call, which must succeed: POST with a body, else GET."""
-        url = f"/_simulator/{path}"
-        answer = self.anonymous.get(url) if body is None else self.anonymous.post(url, json=body)
-        assert answer.status_code == 200, answer.text
-        return answer.json()
 
     def now(self) -> int:
         moment: int = self.control("clock")["now"]
@@ -214,8 +200,5 @@ def quiet(chargebee: Chargebee, seconds: float = 20) -> dict[str, Any]:
 @contextlib.contextmanager
 def serve_chargebee(**settings: Any) -> Iterator[Chargebee]:
     """Serve a simulator with these settings for as long as the block runs."""
-    wanted = ChargebeeSettings(**settings)
-    with serve(create_app(replace(wanted))) as served:
-        chargebee = Chargebee(served.url, wanted)
-        with chargebee.http, chargebee.anonymous:
-            yield chargebee
+    with serving(create_app, Chargebee, ChargebeeSettings(**settings)) as chargebee:
+        yield chargebee

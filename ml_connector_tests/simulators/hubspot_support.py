@@ -4,43 +4,25 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
 from typing import Any
 
 import httpx
 
 from ml_connector.simulators.hubspot import HubspotSettings, create_app
-from ml_connector.simulators.server import serve
+from ml_connector_tests.simulators.support import Simulated, serving
 
 KEY = "visma_number"
 V3, DATED = "/crm/v3/objects", "/crm/objects/2026-03"
 NOWHERE = "15999999999"  # an id that no record has
 
 
-class Hubspot:
+class Hubspot(Simulated):
     """One simulator; every call returns the response as it came."""
 
     def __init__(self, url: str, settings: HubspotSettings) -> None:
-        self.url = url
+        super().__init__(url, settings)
         self.settings = settings
         self.http = httpx.Client(base_url=url, headers={"Authorization": f"Bearer {settings.access_token}"}, timeout=20)
-        self.anonymous = httpx.Client(base_url=url, timeout=20)
-
-    def start_over(self) -> None:
-        """The state and the settings of the start."""
-        self.configure(**asdict(self.settings))
-        self.control("reset", {})
-
-    def configure(self, **settings: Any) -> None:
-        """Change settings until the test ends."""
-        self.control("settings", settings)
-
-    def control(self, path: str, body: Any = None) -> Any:
-        """A control call, which must succeed: POST with a body, else GET."""
-        url = f"/_simulator/{path}"
-        answer = self.anonymous.get(url) if body is None else self.anonymous.post(url, json=body)
-        assert answer.status_code == 200, answer.text
-        return answer.json()
 
     def create(self, kind: str, *, associations: Sequence[Mapping[str, Any]] = (), **properties: Any) -> httpx.Response:
         body = {"properties": properties, "associations": list(associations)}
@@ -108,11 +90,8 @@ class Hubspot:
 @contextlib.contextmanager
 def serve_hubspot(**settings: Any) -> Iterator[Hubspot]:
     """Serve a simulator with these settings for as long as the block runs."""
-    wanted = HubspotSettings(**settings)
-    with serve(create_app(replace(wanted))) as served:
-        hubspot = Hubspot(served.url, wanted)
-        with hubspot.http, hubspot.anonymous:
-            yield hubspot
+    with serving(create_app, Hubspot, HubspotSettings(**settings)) as hubspot:
+        yield hubspot
 
 
 def refusal(answer: httpx.Response) -> tuple[int, str]:

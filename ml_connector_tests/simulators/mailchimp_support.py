@@ -5,38 +5,27 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, replace
 from typing import Any
 
 import httpx
 
 from ml_connector.simulators.mailchimp import MailchimpSettings, create_app
 from ml_connector.simulators.mailchimp.addresses import subscriber_hash
-from ml_connector.simulators.server import serve
+from ml_connector_tests.simulators.support import Simulated, serving
 
 KARI = "kari@nordfisk.no"
 OLA = "ola@fjordbygg.no"
 ADDRESS = {"addr1": "Storgata 1", "city": "Tromsø", "state": "Tromsø", "zip": "9008", "country": "NO"}
 
 
-class Mailchimp:
+class Mailchimp(Simulated):
     """One simulator; every call returns the response as it came."""
 
     def __init__(self, url: str, settings: MailchimpSettings) -> None:
-        self.url = url
+        super().__init__(url, settings)
         self.settings = settings
         self.list = f"/3.0/lists/{settings.audience}"
         self.http = httpx.Client(base_url=url, auth=("anyone", settings.api_key), timeout=20)
-        self.anonymous = httpx.Client(base_url=url, timeout=20)
-
-    def start_over(self) -> None:
-        """The state and the settings of the start."""
-        self.configure(**asdict(self.settings))
-        self.control("reset", {})
-
-    def configure(self, **settings: Any) -> None:
-        """Change settings until the test ends."""
-        self.control("settings", settings)
 
     def path(self, email: str) -> str:
         return f"{self.list}/members/{subscriber_hash(email)}"
@@ -62,13 +51,6 @@ class Mailchimp:
 
     def add_field(self, tag: str, kind: str = "text", **body: Any) -> httpx.Response:
         return self.http.post(f"{self.list}/merge-fields", json={"tag": tag, "name": tag.title(), "type": kind, **body})
-
-    def control(self, path: str, body: Any = None) -> Any:
-        """A control call, which must succeed: POST with a body, else GET."""
-        url = f"/_simulator/{path}"
-        answer = self.anonymous.get(url) if body is None else self.anonymous.post(url, json=body)
-        assert answer.status_code == 200, answer.text
-        return answer.json()
 
     def known(self, email: str) -> dict[str, Any]:
         """Everything that the simulator knows of a member."""
@@ -98,11 +80,8 @@ class Mailchimp:
 @contextlib.contextmanager
 def serve_mailchimp(**settings: Any) -> Iterator[Mailchimp]:
     """Serve a simulator with these settings for as long as the block runs."""
-    wanted = MailchimpSettings(**settings)
-    with serve(create_app(replace(wanted))) as served:
-        mailchimp = Mailchimp(served.url, wanted)
-        with mailchimp.http, mailchimp.anonymous:
-            yield mailchimp
+    with serving(create_app, Mailchimp, MailchimpSettings(**settings)) as mailchimp:
+        yield mailchimp
 
 
 def refusal(answer: httpx.Response) -> tuple[int, str]:

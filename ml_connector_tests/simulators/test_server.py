@@ -26,6 +26,16 @@ def start(*arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
+def wait_for_calls(url: str, number: int) -> None:
+    """Wait until that many calls came in and none is under way."""
+    for _ in range(1000):
+        log = httpx.get(f"{url}/_simulator/calls").json()
+        if log["total"] == number and all(entry["status"] for entry in log["log"]):
+            return
+        time.sleep(0.01)
+    pytest.fail(f"{number} calls were expected: {log}")
+
+
 def wait_until_healthy(process: subprocess.Popen[str], url: str) -> None:
     deadline = time.monotonic() + 30
     while process.poll() is None and time.monotonic() < deadline:
@@ -70,6 +80,17 @@ def test_errors_within_the_block_end_the_server() -> None:
         fail()
     with pytest.raises(httpx.ConnectError):
         httpx.get(f"{failed.value}/books")
+
+
+def test_a_caller_that_dies_while_it_sends_is_no_error_of_the_simulator(caplog: pytest.LogCaptureFixture) -> None:
+    """A body that breaks off, because its sender was killed, ends that call and is not reported as a fault."""
+    with serve(shelf_app()) as served:
+        for _ in range(3):
+            with socket.create_connection(("127.0.0.1", served.port)) as caller:
+                caller.sendall(b"PUT /books/half HTTP/1.1\r\nHost: shelf\r\nContent-Length: 100\r\n\r\nhalf a")
+        wait_for_calls(served.url, 3)
+        assert httpx.get(f"{served.url}/books").json() == {}
+    assert not caplog.records
 
 
 def test_a_port_that_is_taken_is_named() -> None:

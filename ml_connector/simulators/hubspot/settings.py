@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Literal
 
 from ml_connector.simulators.settings import SimulatorSettings
 
@@ -138,14 +138,3 @@ class HubspotSettings(SimulatorSettings):
     @property
     def currencies(self) -> tuple[str, ...]:
         return (self.company_currency, *self.additional_currencies)
-
-    def patch(self, changes: Mapping[str, Any]) -> None:
-        """As for every simulator, and one of the listed values where there is a choice. Raises ValueError."""
-        hints = get_type_hints(type(self))
-        choices = {name: value for name, value in changes.items() if get_origin(hints.get(name)) is Literal}
-        for name, value in choices.items():
-            if value not in get_args(hints[name]):
-                raise ValueError(f"setting {name!r} cannot be {value!r}; expected one of {get_args(hints[name])}")
-        super().patch({name: value for name, value in changes.items() if name not in choices})
-        for name, value in choices.items():
-            setattr(self, name, value)

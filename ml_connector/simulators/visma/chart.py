@@ -22,6 +22,7 @@ RENT, SUPPLIES, TRAVEL, EXCHANGE_LOSS, ROUNDING = "6300", "6800", "7140", "8160"
 
 _ACCOUNTS = (
     (RECEIVABLES, "Kundefordringer", "Asset", True),
+    ("1530", "Kundefordringer, abonnement", "Asset", True),
     (BANK, "Bankinnskudd", "Asset", True),
     (PAYABLES, "Leverandørgjeld", "Liability", True),
     (TAX_WITHHELD, "Forskuddstrekk", "Liability", True),
@@ -31,6 +32,7 @@ _ACCOUNTS = (
     (INPUT_VAT, "Inngående merverdiavgift", "Liability", True),
     (PAYROLL_TAX_DUE, "Skyldig arbeidsgiveravgift", "Liability", True),
     (WAGES_DUE, "Skyldig lønn", "Liability", True),
+    ("2970", "Uopptjent inntekt", "Liability", True),
     (SALES, "Salgsinntekt, avgiftspliktig", "Income", True),
     (SALES_EXEMPT, "Salgsinntekt, avgiftsfri", "Income", True),
     ("3999", "Øreavrunding (utgått)", "Income", False),

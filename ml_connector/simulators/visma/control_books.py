@@ -14,6 +14,8 @@
 | POST `/_simulator/journals`                     | `orders.py`                   | a batch                          |
 | GET, PATCH, DELETE `/_simulator/journals/{key}` | members; `lines`: all of them | key: `GL-000001`                 |
 | POST `/_simulator/journals/{key}/reverse`       |                               | posted with negative amounts     |
+| POST `/_simulator/periods/{YYYYMM}/close`       |                               | also `open`                      |
+| GET `/_simulator/ledger`                        |                               | GL balances by period, account   |
 | GET `/_simulator/books`                         | ?offset=0&count=1000          | all of it, made if need be       |
 | POST `/_simulator/move`                         | `{"rows": "invoices"}`        | the first 25, or `count`, move   |
 
@@ -133,6 +135,21 @@ async def reverse_batch(request: Request) -> Response:
     return json_response(store.journal.reverse(module, number, day_of(store, {})))
 
 
+async def period(request: Request) -> Response:
+    periods, wanted = store_of(request).periods, request.path_params["period"]
+    if not periods.exists(wanted):
+        raise ControlError(f"there is no period {wanted!r}")
+    if request.path_params["action"] not in ("close", "open"):
+        raise ControlError("a period is closed or opened")
+    (periods.close if request.path_params["action"] == "close" else periods.open)(wanted)
+    return json_response({"period": wanted, "open": periods.is_open(wanted)})
+
+
+async def ledger(request: Request) -> Response:
+    """Debit less credit of the batches of the general ledger that are not voided, in the base currency, as text."""
+    return json_response(store_of(request).journal.balances("GL"))
+
+
 async def books(request: Request) -> Response:
     try:
         offset, count = (
@@ -162,6 +179,8 @@ ROUTES: list[BaseRoute] = [
     Route(f"{CONTROL_PATH}/journals", create_batch, methods=["POST"]),
     Route(f"{CONTROL_PATH}/journals/{{key}}", batch, methods=["GET", "PATCH", "DELETE"]),
     Route(f"{CONTROL_PATH}/journals/{{key}}/reverse", reverse_batch, methods=["POST"]),
+    Route(f"{CONTROL_PATH}/periods/{{period}}/{{action}}", period, methods=["POST"]),
+    Route(f"{CONTROL_PATH}/ledger", ledger, methods=["GET"]),
     Route(f"{CONTROL_PATH}/books", books, methods=["GET"]),
     Route(f"{CONTROL_PATH}/move", move, methods=["POST"]),
 ]

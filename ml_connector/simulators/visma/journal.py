@@ -8,6 +8,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+from ml_connector.simulators.visma.amounts import ZERO, decimal
 from ml_connector.simulators.visma.desk import Desk
 from ml_connector.simulators.visma.errors import not_found
 from ml_connector.simulators.visma.invoice_rows import day_text
@@ -43,10 +44,11 @@ class Journal:
         rate: Decimal = Decimal(1),
         status: str = "Posted",
         branch: str = "1",
+        period: str | None = None,
     ) -> Members:
         """Make a batch with the module's next number, now or at a moment."""
         number, stamp = self._next_number(module), self._stamp(at)
-        batch = Batch(module, number, entries, day, description, stamp, currency, rate, status, branch)
+        batch = Batch(module, number, entries, day, description, stamp, currency, rate, status, branch, period)
         return self._keep(*batch_row(batch))
 
     def reverse(self, module: str, number: str, day: date, *, at: datetime | None = None) -> Members:
@@ -94,6 +96,22 @@ class Journal:
         """The batch vanishes, as one that was not posted may; 404."""
         self.table.remove(self._id(module, number))
         del self._ids[module, number]
+
+    def balances(self, module: str) -> dict[str, dict[str, str]]:
+        """Debit less credit in the base currency, by period and account."""
+        sums: dict[str, dict[str, Decimal]] = {}
+        for batch_id in self.table.ids():
+            header = self.table.read(batch_id)
+            if header["module"] != f"Module{module}":
+                continue
+            accounts = sums.setdefault(header["financialPeriod"], {})
+            for line in self.table.lines(batch_id):
+                amount = decimal(line["debitAmount"]) - decimal(line["creditAmount"])
+                accounts[line["accountNumber"]] = accounts.get(line["accountNumber"], ZERO) + amount
+        return {
+            period: {account: str(amount) for account, amount in sorted(accounts.items())}
+            for period, accounts in sorted(sums.items())
+        }
 
     def move(self, count: int) -> None:
         """The first batches in the order are modified and so move to the end."""

@@ -57,6 +57,7 @@ class Batch:
         module: one of MODULES.
         number: unique within its module.
         stamp: the moment of its creation, with an offset.
+        period: YYYYMM; None is the day's.
     """
 
     module: str
@@ -69,10 +70,12 @@ class Batch:
     rate: Decimal = Decimal(1)
     status: str = "Posted"
     branch: str = "1"
+    period: str | None = None
 
 
 def batch_row(batch: Batch) -> tuple[Members, list[Members]]:
     """The read model without its lines, and the lines."""
+    period = batch.period or f"{batch.day:%Y%m}"
     debit, credit = (added(getattr(entry, side) for entry in batch.entries) for side in ("debit", "credit"))
     header = {
         "module": f"Module{batch.module}",
@@ -80,8 +83,8 @@ def batch_row(batch: Batch) -> tuple[Members, list[Members]]:
         "status": batch.status,
         "hold": batch.status == "Hold",
         "transactionDate": day_text(batch.day),
-        "postPeriod": f"{batch.day:%m%Y}",  # the month first, here and nowhere else (section 6)
-        "financialPeriod": f"{batch.day:%Y%m}",
+        "postPeriod": f"{period[4:]}{period[:4]}",  # the month first, here and nowhere else (section 6)
+        "financialPeriod": period,
         "ledger": LEDGER,
         "ledgerDescription": LEDGER_NAME,
         "currencyId": batch.currency,

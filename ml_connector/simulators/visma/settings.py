@@ -87,4 +87,5 @@ class VismaSettings(SimulatorSettings):
     credit_notes_among_invoices: bool = False
     payments_touch_invoices: bool = True
     journal_operator: str = ">="
+    failed_release: int = 200
     location_base: str = "https://api.finance.visma.net"

@@ -16,6 +16,7 @@ from ml_connector.simulators.visma.errors import not_found
 from ml_connector.simulators.visma.invoice_rows import CREDIT_NOTE, INVOICE
 from ml_connector.simulators.visma.journal import Journal
 from ml_connector.simulators.visma.masters import CREDIT_TERMS, CUSTOMER_CLASSES, SUPPLIER_CLASSES
+from ml_connector.simulators.visma.periods import Periods
 from ml_connector.simulators.visma.quota import Quota
 from ml_connector.simulators.visma.rows import FIRST_CONTACT_ID, RowMaker
 from ml_connector.simulators.visma.sales import Sales
@@ -43,6 +44,7 @@ class Store:
         self.zone = ZoneInfo(settings.timezone)
         self.__dict__.pop("books", None)
         self.quota.clear()
+        self.periods = Periods(base.astimezone(self.zone).date())
         self.customers, self.contacts = Table(self.zone), Table(self.zone)
         self.awkward: dict[str, list[str]] = defaultdict(list)
         self.demo_rounds = 0

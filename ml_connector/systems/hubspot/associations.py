@@ -11,8 +11,8 @@ from ml_connector.http import BatchRefused, CallProblem, Decision, to_json
 from ml_connector.systems.hubspot.answered import AnsweredAtOnce
 from ml_connector.systems.hubspot.batches import Reply, batched, halves, refused
 from ml_connector.systems.hubspot.client import LINKS, HubSpotClient
+from ml_connector.systems.hubspot.drafts import sentence
 from ml_connector.systems.hubspot.errors import MISSING, NOT_FOUND, decide_item
-from ml_connector.systems.hubspot.group import sentence
 
 Pair = tuple[str, str]
 
@@ -39,7 +39,7 @@ class LinksWriter(AnsweredAtOnce):
         pairs = {change.key: self._pair(change) for change in changes}
         inputs = [{"from": {"id": one}, "to": {"id": other}} for one, other in dict.fromkeys(pairs.values())]
         try:
-            answer = self._client.batch(self._path, {"inputs": inputs})
+            answer = self._client.link(self._path, {"inputs": inputs})
         except BatchRefused as problem:
             if len(changes) > 1:
                 for half in halves(changes):

@@ -9,7 +9,7 @@ import orjson
 
 from ml_connector.http import Answer, ApiClient, Bearer, CallProblem, Pace, Retries
 from ml_connector.systems.hubspot.errors import ERRORS, NAME
-from ml_connector.systems.hubspot.pace import RatePace, SearchPace
+from ml_connector.systems.hubspot.pace import AssociationPace, RatePace, SearchPace
 from ml_connector.systems.hubspot.routes import INTROSPECTION, Routes
 from ml_connector.systems.hubspot.settings import Credentials, Settings
 
@@ -24,7 +24,8 @@ LINKS = 2_000
 class HubSpotClient:
     """One account; thread-safe; to be closed.
 
-    Searches go through a client of their own: their limit is another one, and meeting it must not hold up the rest.
+    Searches and associations go through clients of their own: their limits are others, and meeting these must not hold
+    up the rest.
     """
 
     def __init__(self, settings: Settings, credentials: Credentials, retries: Retries | None = None) -> None:
@@ -32,7 +33,9 @@ class HubSpotClient:
         self.routes = Routes(settings.api_version)
         self._token = credentials.access_token
         self._retries = retries
-        self._api = self._client(RatePace(settings.connections, settings.daily_reserve))
+        pace = RatePace(settings.connections, settings.daily_reserve)
+        self._api = self._client(pace)
+        self._associations = self._client(AssociationPace(pace))
         self._search = self._client(SearchPace())
 
     def _client(self, pace: Pace) -> ApiClient:
@@ -55,11 +58,12 @@ class HubSpotClient:
 
     def close(self) -> None:
         self._api.close()
+        self._associations.close()
         self._search.close()
 
     @property
     def calls(self) -> int:
-        return self._api.calls + self._search.calls
+        return self._api.calls + self._associations.calls + self._search.calls
 
     def get(self, path: str, params: Mapping[str, Any] | None = None, allow: tuple[int, ...] = ()) -> Answer:
         """A GET whose answer is a JSON object."""
@@ -80,6 +84,14 @@ class HubSpotClient:
     def archive(self, path: str, body: Mapping[str, Any]) -> Answer:
         """A batch that takes away; its answer has no body, or nothing of interest in it (section 1)."""
         return self._api.request("POST", path, json=body, idempotent=True, parse=None)
+
+    def link(self, path: str, body: Mapping[str, Any]) -> Answer:
+        """A batch that reads or sets associations, at their own pace."""
+        return self._associations.request("POST", path, json=body, idempotent=True, parse=_results)
+
+    def unlink(self, path: str, body: Mapping[str, Any]) -> Answer:
+        """A batch that takes associations away; its answer has no body, or nothing of interest in it (section 1)."""
+        return self._associations.request("POST", path, json=body, idempotent=True, parse=None)
 
     def search(self, path: str, body: Mapping[str, Any]) -> Answer:
         """A search, at its own pace."""

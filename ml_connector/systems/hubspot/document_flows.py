@@ -12,9 +12,10 @@ from ml_connector.engine.ports import Flow
 from ml_connector.engine.records import Mapped, Record
 from ml_connector.systems.hubspot.invoice_settings import INVOICE_TYPES, InvoicesSettings
 from ml_connector.systems.hubspot.invoices import CREDIT_NOTES, INVOICES, map_invoice
+from ml_connector.systems.hubspot.segments import DIMENSIONS
 from ml_connector.systems.hubspot.settings import Settings
-from ml_connector.systems.hubspot.transaction_settings import TransactionsSettings
-from ml_connector.systems.hubspot.transactions import OBJECT_TYPES, TRANSACTIONS, map_transaction
+from ml_connector.systems.hubspot.transaction_settings import OBJECT_TYPES, TransactionsSettings
+from ml_connector.systems.hubspot.transactions import TRANSACTIONS, map_transaction
 
 INVOICES_FLOW = "invoices"
 CREDIT_NOTES_FLOW = "credit_notes"
@@ -27,7 +28,7 @@ class InvoicesFlow:
     """Documents of one entity to HubSpot invoices; a `Flow` (see `engine/ports.py`)."""
 
     secondary: tuple[str, ...] = ()
-    reference: tuple[str, ...] = ()
+    reference: tuple[str, ...]
     withdrawal: Mapping[str, Any] | None = None
 
     def __init__(self, name: str, title: str, entity: str, settings: Settings, invoices: InvoicesSettings, space: str):
@@ -46,7 +47,9 @@ class InvoicesFlow:
             invoices.invoice_key: "document_type and reference_number",
             **dict.fromkeys(INVOICE_TYPES, "the document's own"),
             **invoices.sources,
+            **_texts(invoices.segments),
         }
+        self.reference = (DIMENSIONS,) if invoices.segments else ()
 
     def map(self, record: Record) -> Mapped:
         return map_invoice(record, self.invoices, self.namespace, self.portal, contacts=self.contacts)
@@ -59,7 +62,7 @@ class TransactionsFlow:
     title: str = "Transactions"
     entity: str = TRANSACTIONS
     secondary: tuple[str, ...] = ()
-    reference: tuple[str, ...] = ()
+    reference: tuple[str, ...]
     withdrawal: Mapping[str, Any] | None = None
 
     def __init__(self, settings: Settings, transactions: TransactionsSettings, space: str) -> None:
@@ -74,7 +77,9 @@ class TransactionsFlow:
         self.fields: Mapping[str, str] = {
             transactions.transaction_key: "module and batch_number",
             **dict.fromkeys(OBJECT_TYPES, "the batch's own"),
+            **_texts(transactions.segments),
         }
+        self.reference = (DIMENSIONS,) if transactions.segments else ()
 
     def map(self, record: Record) -> Mapped:
         return map_transaction(record, self.transactions, self.namespace, self.portal, invoices=self.invoices)
@@ -89,6 +94,10 @@ def document_flows(settings: Settings, namespace: str) -> Iterator[Flow]:
             yield InvoicesFlow(CREDIT_NOTES_FLOW, "Credit notes", CREDIT_NOTES, settings, invoices, namespace)
     if (transactions := settings.flows.transactions) is not None:
         yield TransactionsFlow(settings, transactions, namespace)
+
+
+def _texts(segments: Mapping[str, int]) -> dict[str, str]:
+    return {name: f"segment {number} of the lines' subaccounts" for name, number in segments.items()}
 
 
 def _digest(parts: Sequence[Any]) -> str:

@@ -19,12 +19,14 @@ from typing import Any
 from ml_connector.engine.checkpoints import reached
 from ml_connector.engine.records import Change, Outcome, Result
 from ml_connector.http import CallProblem, Stopped, to_json
-from ml_connector.systems.hubspot.batches import Input, Reply, Write, refused, survivors
+from ml_connector.systems.hubspot.associations import Pair
+from ml_connector.systems.hubspot.batches import Input, Reply, Write, refused
 from ml_connector.systems.hubspot.children import Children, Parent
 from ml_connector.systems.hubspot.client import HubSpotClient
 from ml_connector.systems.hubspot.deals import DEALS, Choice, Deals, Sought
+from ml_connector.systems.hubspot.drafts import Halted, sentence
 from ml_connector.systems.hubspot.errors import NOT_FOUND
-from ml_connector.systems.hubspot.group import Halted, sentence
+from ml_connector.systems.hubspot.heirs import associate_or_heirs, is_gone
 from ml_connector.systems.hubspot.merging import for_new
 from ml_connector.systems.hubspot.pairs import associate, part
 from ml_connector.systems.hubspot.properties import COMPANIES, CONTACTS, INVOICES, LINE_ITEMS, OPTIONAL, PAYMENTS
@@ -223,14 +225,14 @@ class InvoiceGroup:
         except CallProblem as problem:
             parted = {one for one, _ in old}
             self._fail(lambda draft: draft.id in parted, refused(problem), f"its {name}: ")
-        replies = associate(self.client, INVOICES, kind, list(pairs))
-        if kind != DEALS:
-            replies = self._link_survivors(kind, pairs, replies)
+        replies, heirs = self._associate(kind, list(pairs))
         for pair, reply in replies.items():
             draft = pairs[pair]
-            if _is_gone(reply):
+            if pair in heirs:
+                draft.linked[kind] = heirs[pair]
+            if is_gone(reply) or pair in heirs:  # so that the ledger hears of it
                 draft.missing.append(name)
-            if _is_gone(reply) and kind != COMPANIES:  # people deleted what it can do without
+            if is_gone(reply) and kind != COMPANIES:  # people deleted what it can do without
                 if draft.change.facts.get(name) == pair[1]:
                     draft.gone.add(kind)
                 draft.linked[kind] = None
@@ -238,29 +240,10 @@ class InvoiceGroup:
             else:
                 draft.fail(reply, f"its {name}: ")
 
-    def _link_survivors(
-        self, kind: str, pairs: dict[tuple[str, str], Draft], replies: Mapping[tuple[str, str], Reply]
-    ) -> dict[tuple[str, str], Reply]:
-        """What is gone may have been merged into another record: that one is linked. Pairs are added to `pairs`."""
-        lost = [pair for pair, reply in replies.items() if _is_gone(reply)]
-        found = dict(replies)
-        if not lost:
-            return found
-        try:
-            heirs = survivors(self.client, kind, [other for _, other in lost])
-        except CallProblem as problem:
-            return found | dict.fromkeys(lost, refused(problem))
-        instead = {
-            (one, str(heirs[other]["id"])): (one, other)
-            for one, other in lost
-            if other in heirs and heirs[other]["id"] != other
-        }
-        for pair, before in instead.items():
-            del found[before]
-            pairs[pair] = pairs[before]
-            pairs[pair].linked[kind] = pair[1]
-            pairs[pair].missing.append(FACTS[kind])  # so that the ledger hears of the other id
-        return found | associate(self.client, INVOICES, kind, list(instead))
+    def _associate(self, kind: str, pairs: Sequence[Pair]) -> tuple[Mapping[Pair, Reply], Mapping[Pair, str]]:
+        if kind == DEALS:  # one that was merged away is looked for by the rule
+            return associate(self.client, INVOICES, kind, pairs), {}
+        return associate_or_heirs(self.client, INVOICES, kind, pairs)
 
     def _fail(self, concerned: Callable[[Draft], bool], reply: Reply, where: str) -> None:
         for draft in self.drafts:
@@ -316,10 +299,6 @@ def _keeps_deal(draft: Draft) -> bool:
     """Whether the deal that it was linked to stays: as long as the reference does."""
     facts = draft.change.facts
     return bool(facts.get("deal")) and facts.get("reference", "") == str(draft.change.body.get("deal") or "")
-
-
-def _is_gone(reply: Reply) -> bool:
-    return reply.decision is not None and reply.decision.kind == NOT_FOUND
 
 
 def _is_linked(draft: Draft) -> bool:

@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
+from ml_connector.systems.hubspot.segments import SegmentNumber
 from ml_connector.systems.hubspot.setting_types import Block, Property, property_name
 from ml_connector.systems.visma.models import CustomerDocument
 from ml_connector.systems.visma.paths import exists
@@ -92,6 +93,9 @@ class InvoicesSettings(Block):
     fields: dict[MappedProperty, DocumentPath | None] = Field(
         {}, description="further properties of invoices -> path; null leaves one of the defaults out"
     )
+    segments: dict[MappedProperty, SegmentNumber] = Field(
+        {}, description="further properties of invoices -> segment of the subaccounts of the lines"
+    )
 
     @cached_property
     def sources(self) -> Mapping[str, str]:
@@ -103,4 +107,6 @@ class InvoicesSettings(Block):
     def _key_is_not_mapped(self) -> Self:
         if self.invoice_key in self.sources:
             raise ValueError(f"fields: {self.invoice_key} holds our key and cannot hold anything else")
+        if taken := self.segments.keys() & {self.invoice_key, *self.sources}:
+            raise ValueError(f"segments: {', '.join(sorted(taken))} holds something else already")
         return self

@@ -24,6 +24,7 @@ from ml_connector.systems.hubspot.invoice_lines import Amounts, Wrong, amounts_o
 from ml_connector.systems.hubspot.invoice_settings import InvoicesSettings
 from ml_connector.systems.hubspot.parties import UNREADABLE, parsed
 from ml_connector.systems.hubspot.payments import paid_date, payments_of, references, status_of
+from ml_connector.systems.hubspot.segments import segment_names, segment_properties
 from ml_connector.systems.visma.models import CustomerDocument
 from ml_connector.systems.visma.paths import read
 
@@ -80,7 +81,10 @@ def map_invoice(
     if isinstance(lines, Wrong):
         return Reject(*lines)
     body: dict[str, Any] = {
-        "properties": _properties(document, settings, amounts),
+        "properties": {
+            **_properties(document, settings, amounts),
+            **segment_properties(settings.segments, (one.subaccount for one in document.lines), segment_names(record)),
+        },
         "lines": {line.key: dict(line.properties) for line in lines},
     }
     if settings.payments == "records" and sign > 0:
@@ -96,6 +100,7 @@ def map_invoice(
         create=not deleted,
         rule=GONE if deleted else None,
         needs=_needs(document, contacts),
+        repeatable=settings.line_key is not None,  # else lines are created, and nothing tells those that come late
     )
 
 

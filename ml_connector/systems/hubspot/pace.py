@@ -7,11 +7,15 @@ over it once half of it is used; what other programs call meanwhile shows in the
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 from ml_connector.http import Pace
 
+ASSOCIATIONS = {100: 100, 190: 150}
+"""Calls of all kinds that a plan allows in ten seconds -> calls about associations among them (sections 7 and 12)."""
 SEARCH_GAP = 0.25
 """Seconds between two searches: 5 a second are allowed for the whole account (section 6), and others search too."""
 
@@ -51,6 +55,51 @@ class RatePace(Pace):
         seconds = max(super()._hold(now), self._next_at - now)
         if seconds <= 0:
             self._next_at = now + self._gap
+        return seconds
+
+
+class AssociationPace(Pace):
+    """Calls about associations: at the pace of all others, and below a ceiling of their own.
+
+    The documents name one, the specification exempts the batches from it (section 7): so the stricter holds.
+
+    Args:
+        others: the pace of the account.
+        interval: seconds in which the ceiling holds.
+    """
+
+    def __init__(self, others: RatePace, interval: float = 10.0) -> None:
+        super().__init__(others.connections)
+        self._others = others
+        self._interval = interval
+        self._ceiling = min(ASSOCIATIONS.values())
+        self._begun: deque[float] = deque()
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        with super().turn(), self._others.turn():
+            yield
+
+    def heed(self, headers: Mapping[str, str]) -> None:
+        self._others.heed(headers)
+        if (most := _number(headers, "max")) is not None:
+            with self._changed:
+                self._ceiling = max((there for burst, there in ASSOCIATIONS.items() if burst <= most), default=most)
+
+    def got_through(self) -> None:
+        self._others.got_through()
+
+    def brake(self, headers: Mapping[str, str], started: float, wait: float | None = None) -> None:
+        self._others.brake(headers, started, wait)
+
+    def _hold(self, now: float) -> float:
+        while self._begun and self._begun[0] <= now - self._interval:
+            self._begun.popleft()
+        seconds = super()._hold(now)
+        if len(self._begun) >= self._ceiling:
+            seconds = max(seconds, self._begun[0] + self._interval - now)
+        if seconds <= 0:
+            self._begun.append(now)
         return seconds
 
 

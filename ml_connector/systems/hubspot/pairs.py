@@ -53,7 +53,7 @@ def associated(client: HubSpotClient, from_kind: str, to_kind: str, ids: Sequenc
 def _read(client: HubSpotClient, path: str, inputs: Sequence[Mapping[str, str]]) -> Sequence[Any]:
     """The rows of one call. Where nothing at all is there, the whole call may be answered with 404, as for records."""
     try:
-        results: Sequence[Any] = client.batch(path, {"inputs": list(inputs)}).data["results"]
+        results: Sequence[Any] = client.link(path, {"inputs": list(inputs)}).data["results"]
     except RecordRefused as problem:
         if problem.status != NOTHING:
             raise
@@ -65,12 +65,12 @@ def part(client: HubSpotClient, from_kind: str, to_kind: str, pairs: Sequence[Pa
     """Take these links off; one that is not there is none. Raises CallProblem."""
     path = client.routes.associations(from_kind, to_kind, "archive")
     for group in grouped(list(dict.fromkeys(pairs)), LINKS):
-        client.archive(path, {"inputs": [{"from": {"id": one}, "to": [{"id": other}]} for one, other in group]})
+        client.unlink(path, {"inputs": [{"from": {"id": one}, "to": [{"id": other}]} for one, other in group]})
 
 
 def _associate(client: HubSpotClient, path: str, pairs: Sequence[Pair]) -> dict[Pair, Reply]:
     try:
-        answer = client.batch(path, {"inputs": [{"from": {"id": one}, "to": {"id": other}} for one, other in pairs]})
+        answer = client.link(path, {"inputs": [{"from": {"id": one}, "to": {"id": other}} for one, other in pairs]})
     except BatchRefused as problem:
         if len(pairs) == 1:
             return {pairs[0]: refused(problem)}

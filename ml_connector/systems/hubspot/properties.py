@@ -168,7 +168,7 @@ def of_documents(settings: Settings) -> dict[str, list[Property]]:
             Property(INVOICES, invoices.invoice_key, unique=True),
             *(Property(INVOICES, name) for name in ("hs_currency", "hs_invoice_billable")),
             *(Property(INVOICES, name, type=type_) for name, type_ in INVOICE_TYPES.items()),
-            *(Property(INVOICES, name) for name in invoices.sources),
+            *(Property(INVOICES, name) for name in (*invoices.sources, *invoices.segments)),
         ]
         if invoices.line_key is not None:
             found[LINE_ITEMS] = [Property(LINE_ITEMS, invoices.line_key, unique=True)]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date
 from functools import cached_property
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
+from ml_connector.systems.hubspot.segments import SegmentNumber
 from ml_connector.systems.hubspot.setting_types import Block, Property
 
 _OBJECT = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,49}")
@@ -17,6 +18,29 @@ _ACCOUNTS = re.compile(r"(?P<low>\d{1,10})-(?P<high>\d{1,10})|(?P<prefix>\w{0,10
 
 Module = Literal["GL", "AP", "AR", "CA", "CM", "IN", "SO", "PO", "DR", "FA", "EP", "PM", "TX", "CR"]
 """Modules of the ledger (Visma reference, appendix, without `Module`)."""
+
+OBJECT_TYPES: Mapping[str, str] = {
+    "batch": "string",
+    "description": "string",
+    "module": "string",
+    "status": "string",
+    "transaction_date": "date",
+    "financial_period": "string",
+    "currency": "string",
+    "total": "number",
+    "sales_amount": "number",
+    "customers": "string",
+    "documents": "string",
+    "lines": "string",
+}
+"""The properties of the custom object besides our key."""
+INVOICE_TYPES: Mapping[str, str] = {
+    "visma_transaction": "string",
+    "visma_transaction_date": "date",
+    "visma_transaction_period": "string",
+    "visma_transaction_sales": "number",
+}
+"""The properties of invoices where there is no custom object."""
 
 
 def _object(name: str) -> str:
@@ -50,10 +74,19 @@ class TransactionsSettings(Block):
     transaction_key: Property = Field(
         "visma_transaction_key", description="the unique property of the custom object that holds our key"
     )
+    segments: dict[Property, SegmentNumber] = Field(
+        {}, description="property of the custom object -> segment of the subaccounts of the lines that count"
+    )
     document_types: dict[str, str] = Field(
         {"INV": "Invoice", "CRM": "CreditNote"},
         description="a line's transaction type -> the type of the document that it refers to",
     )
+
+    @model_validator(mode="after")
+    def _segments_are_no_others(self) -> Self:
+        if taken := self.segments.keys() & {self.transaction_key, *OBJECT_TYPES}:
+            raise ValueError(f"segments: {', '.join(sorted(taken))} is written by the flow itself")
+        return self
 
     @cached_property
     def is_sales(self) -> Callable[[str], bool]:

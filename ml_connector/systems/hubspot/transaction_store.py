@@ -17,8 +17,7 @@ from ml_connector.http import RecordRefused, stop, stopping
 from ml_connector.systems.hubspot.client import HubSpotClient
 from ml_connector.systems.hubspot.errors import NAME, SETUP
 from ml_connector.systems.hubspot.properties import INVOICES, NOT_UNIQUE, Present, Property, present
-from ml_connector.systems.hubspot.transaction_settings import TransactionsSettings
-from ml_connector.systems.hubspot.transactions import INVOICE_TYPES, OBJECT_TYPES
+from ml_connector.systems.hubspot.transaction_settings import INVOICE_TYPES, OBJECT_TYPES, TransactionsSettings
 from ml_connector.systems.registry import Finding, SetupStep
 
 FORBIDDEN, TAKEN = 403, 409
@@ -141,6 +140,7 @@ def _needed(store: Store, settings: TransactionsSettings) -> Iterator[Property]:
         return
     yield Property(settings.object, settings.transaction_key, unique=True)
     yield from (Property(settings.object, name, type=type_) for name, type_ in OBJECT_TYPES.items())
+    yield from (Property(settings.object, name) for name in settings.segments)
 
 
 def _missing(client: HubSpotClient, type_id: str, settings: TransactionsSettings) -> list[Property]:

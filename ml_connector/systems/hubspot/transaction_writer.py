@@ -10,11 +10,11 @@ from ml_connector.engine.records import Change, Outcome, Result
 from ml_connector.http import Stopped, to_json
 from ml_connector.systems.hubspot.batches import Input, Reply, Write
 from ml_connector.systems.hubspot.client import HubSpotClient
+from ml_connector.systems.hubspot.drafts import Halted, sentence
 from ml_connector.systems.hubspot.errors import NOT_FOUND
-from ml_connector.systems.hubspot.group import Halted, sentence
+from ml_connector.systems.hubspot.heirs import associate_or_heirs, is_gone
 from ml_connector.systems.hubspot.in_groups import InGroups
 from ml_connector.systems.hubspot.merging import for_new
-from ml_connector.systems.hubspot.pairs import associate
 from ml_connector.systems.hubspot.properties import COMPANIES, INVOICES
 from ml_connector.systems.hubspot.transaction_settings import TransactionsSettings
 from ml_connector.systems.hubspot.transaction_store import Store, require_store
@@ -44,7 +44,10 @@ class TransactionsWriter(InGroups[Store]):
 
 @dataclass(slots=True)
 class _Draft:
-    """One change on its way; `wrong` is why it is not done, `whole`: empty values are sent, too."""
+    """One change on its way; `wrong` is why it is not done, `whole`: empty values are sent, too.
+
+    `missing`: names in the body of what HubSpot does not know any more.
+    """
 
     change: Change
     reply: Reply = field(default_factory=Reply)
@@ -52,14 +55,15 @@ class _Draft:
     where: str = ""
     uncertain: bool = False
     whole: bool = False
+    missing: list[str] = field(default_factory=list)
 
     @property
     def is_linked(self) -> bool:
         return self.change.target_id == self.change.claim
 
-    def ids(self, begin: str) -> list[str]:
-        """The ids of companies or invoices that came into the body."""
-        return [str(value) for name, value in self.change.body.items() if name.startswith(begin)]
+    def ids(self, begin: str) -> dict[str, str]:
+        """Name in the body -> id, of the companies or invoices that came into it."""
+        return {name: str(value) for name, value in self.change.body.items() if name.startswith(begin)}
 
     def note(self, reply: Reply, where: str) -> None:
         if reply.decision is not None and self.wrong is None:
@@ -95,14 +99,21 @@ class _Group:
                 draft.whole = True
             self._write(type_id, operation, [one for one in made if not all(one.change.body["properties"].values())])
         for kind, begin, where in ((COMPANIES, COMPANY, "its company: "), (INVOICES, INVOICE, "its invoice: ")):
-            pairs = {
-                (str(draft.reply.id), other): draft
-                for draft in self.drafts
-                if draft.wrong is None
-                for other in draft.ids(begin)
-            }
-            for pair, reply in associate(self.client, type_id, kind, list(pairs)).items():
-                pairs[pair].note(reply, where)
+            self._link(type_id, kind, begin, where)
+
+    def _link(self, type_id: str, kind: str, begin: str, where: str) -> None:
+        pairs = {
+            (str(draft.reply.id), other): (draft, name)
+            for draft in self.drafts
+            if draft.wrong is None
+            for name, other in draft.ids(begin).items()
+        }
+        replies, heirs = associate_or_heirs(self.client, type_id, kind, list(pairs))
+        for pair, reply in replies.items():
+            draft, name = pairs[pair]
+            if is_gone(reply) or pair in heirs:  # so that the ledger hears of it
+                draft.missing.append(name)
+            draft.note(reply, where)
 
     def _write(self, type_id: str, operation: str, drafts: Sequence[_Draft]) -> None:
         named = {str(place): draft for place, draft in enumerate(drafts)}
@@ -113,20 +124,23 @@ class _Group:
 
     def _to_invoices(self) -> None:
         """An id may stand once in a call, so what concerns the same invoice goes one after the other."""
-        wanted = [(one, id_) for draft in self.drafts for one, id_ in ((draft, id_) for id_ in draft.ids(INVOICE))]
+        wanted = [(draft, name, id_) for draft in self.drafts for name, id_ in draft.ids(INVOICE).items()]
         while wanted:
-            turn: dict[str, _Draft] = {}
+            turn: dict[str, tuple[_Draft, str]] = {}
             later = []
-            for draft, id_ in wanted:
+            for draft, name, id_ in wanted:
                 if id_ in turn:
-                    later.append((draft, id_))
+                    later.append((draft, name, id_))
                 else:
-                    turn[id_] = draft
-            inputs = [Input(id_, id_, one.change.body["invoice"]) for id_, one in turn.items()]
+                    turn[id_] = draft, name
+            inputs = [Input(id_, id_, one.change.body["invoice"]) for id_, (one, _) in turn.items()]
             replies = Write(self.client, self.client.routes.batch(INVOICES, "update")).send(inputs)
             for id_, reply in replies.items():
-                turn[id_].reply = reply
-                turn[id_].note(reply, "its invoice: ")
+                draft, name = turn[id_]
+                draft.reply = reply
+                if is_gone(reply):
+                    draft.missing.append(name)
+                draft.note(reply, "its invoice: ")
             wanted = later
 
     @property
@@ -157,6 +171,7 @@ class _Group:
                 correlation_id=draft.reply.correlation_id,
                 payload=payload,
                 uncertain=draft.uncertain,
+                missing=tuple(draft.missing),
             )
         if wrong.decision.kind == NOT_FOUND and not change.create and not draft.where:
             reason = "HubSpot has no transaction with our key."
@@ -172,4 +187,5 @@ class _Group:
             correlation_id=wrong.correlation_id,
             payload=payload,
             uncertain=draft.uncertain,
+            missing=tuple(draft.missing) if lost else (),
         )

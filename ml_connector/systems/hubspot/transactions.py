@@ -6,7 +6,7 @@ The body serves both places where transactions can be kept: only the account kno
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
@@ -14,6 +14,7 @@ from ml_connector.engine.records import Desired, Mapped, Need, Record, Reject, S
 from ml_connector.systems.hubspot.fields import as_text
 from ml_connector.systems.hubspot.invoice_lines import ZERO, digits, is_usable
 from ml_connector.systems.hubspot.parties import UNREADABLE, parsed
+from ml_connector.systems.hubspot.segments import segment_names, segment_properties
 from ml_connector.systems.hubspot.transaction_settings import TransactionsSettings
 from ml_connector.systems.visma.models import JournalLine, JournalTransaction
 
@@ -29,29 +30,6 @@ COMPANY, INVOICE = "company ", "invoice "
 """How the names begin under which the ids of companies and invoices come into the body."""
 SHOWN = 50
 """So many lines stand in the text of a transaction; a batch can have thousands."""
-
-OBJECT_TYPES: Mapping[str, str] = {
-    "batch": "string",
-    "description": "string",
-    "module": "string",
-    "status": "string",
-    "transaction_date": "date",
-    "financial_period": "string",
-    "currency": "string",
-    "total": "number",
-    "sales_amount": "number",
-    "customers": "string",
-    "documents": "string",
-    "lines": "string",
-}
-"""The properties of the custom object besides our key."""
-INVOICE_TYPES: Mapping[str, str] = {
-    "visma_transaction": "string",
-    "visma_transaction_date": "date",
-    "visma_transaction_period": "string",
-    "visma_transaction_sales": "number",
-}
-"""The properties of invoices where there is no custom object."""
 
 
 def map_transaction(
@@ -81,7 +59,12 @@ def map_transaction(
             "does not balance",
         )
     deleted = batch.status == "Deleted"
-    body: dict[str, Any] = {"properties": _properties(batch, settings), "invoice": _on_invoices(batch, settings)}
+    subaccounts = (one.subaccount for one in batch.journal_transaction_lines if _counts(one, settings))
+    segments = segment_properties(settings.segments, subaccounts, segment_names(record))
+    body: dict[str, Any] = {
+        "properties": {**_properties(batch, settings), **segments},
+        "invoice": _on_invoices(batch, settings),
+    }
     if portal is not None:
         body["portal"] = portal
     return Desired(
@@ -183,6 +166,11 @@ def _sales(batch: JournalTransaction, settings: TransactionsSettings) -> Decimal
     """What was credited to the accounts that count, less what was debited; of all accounts it would be nothing."""
     counted = ((debit, credit) for line, debit, credit in _amounts(batch) if _is_sales(line, settings))
     return sum((credit - debit for debit, credit in counted), ZERO)
+
+
+def _counts(line: JournalLine, settings: TransactionsSettings) -> bool:
+    """Whether it is one of the lines for which the batch comes over."""
+    return not settings.accounts or _is_sales(line, settings)
 
 
 def _is_sales(line: JournalLine, settings: TransactionsSettings) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 
 from ml_connector.engine.ports import Entity
@@ -20,6 +20,8 @@ class Shape(Enum):
     """C, pages within an object."""
     LINES = auto()
     """Pages of lines, which cut their batches: the journal transaction exception."""
+    NAMES = auto()
+    """D, nothing but the keys, in one answer; each row is a call of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,9 @@ SUPPLIER_CLASSES = _reference("supplier_classes", "Supplier classes", "/v1/suppl
 CREDIT_TERMS = _reference("credit_terms", "Credit terms", "/v1/creditTerm", Shape.WRAPPER, "termsId")
 ACCOUNTS = _reference("accounts", "Accounts", "/v1/account", Shape.WHOLE, "accountCD")
 SUBACCOUNTS = _reference("subaccounts", "Subaccounts", "/v1/subaccount", Shape.ARRAY, "subaccountNumber")
+DIMENSIONS = replace(
+    _reference("dimensions", "Dimensions", "/v1/dimension", Shape.NAMES, "id"), params={"expandSegmentsValues": "true"}
+)
 BRANCHES = _reference("branches", "Branches", "/v1/branch", Shape.WHOLE, "number")
 VAT_CODES = _reference("vat_codes", "VAT codes", "/v1/vat", Shape.WHOLE, "vatId")
 CURRENCIES = _reference("currencies", "Currencies", "/v1/currency", Shape.WHOLE, "id")
@@ -105,6 +110,7 @@ LISTINGS: Mapping[str, Listing] = {
         CREDIT_TERMS,
         ACCOUNTS,
         SUBACCOUNTS,
+        DIMENSIONS,
         BRANCHES,
         VAT_CODES,
         CURRENCIES,

@@ -1,6 +1,7 @@
 """Reads Visma's lists (Visma reference, section 3), whatever they hold.
 
-A paged array (shape A), a wrapper with `records` (shape C), and an array in one answer (shape B). The paged ones shift
+A paged array (shape A), a wrapper with `records` (shape C), an array in one answer (shape B), and keys in one answer
+(shape D), where each row is a call of its own. The paged ones shift
 while data changes under the scan, in an order that nobody documents. So pages are asked for one after the other, the
 next one while the last is worked on; and a walk is counted: where `totalCount` changed on the way, or fewer keys were
 met than it says, the list is walked again until nothing new turns up. Rows that come twice are the ledger's to drop.
@@ -12,9 +13,11 @@ from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import count, islice, takewhile
 from typing import Any, Protocol, TypeVar
+from urllib.parse import quote
 
 import numpy as np
 import numpy.typing as npt
+import orjson
 
 from ml_connector.engine.ports import Page
 from ml_connector.engine.records import SourceRow
@@ -25,6 +28,8 @@ from ml_connector.systems.visma.stream import NotWhole, elements
 
 WALKS = 4
 """How often a list is walked that changes on every walk, before the read is given up."""
+
+GONE = 404
 
 STREAM_ATTEMPTS = 3
 STREAM_ROWS = 1000
@@ -139,3 +144,36 @@ def unpaged(
                 raise TornAnswer(Decision(Action.RETRY, "malformed answer", str(error))) from None
         else:
             return
+
+
+def named(
+    client: ApiClient, path: str, params: Params, unpack: Callable[[Sequence[Any]], Sequence[SourceRow]]
+) -> Iterator[Page]:
+    """Every row of a list that holds nothing but keys; one that is gone when it is asked for is none any more.
+
+    Args:
+        unpack: makes rows of parsed members.
+
+    Raises: `CallProblem`.
+    """
+    names = client.request("GET", path, parse=_names).data or []
+    for name in names:
+        answer = client.request("GET", f"{path}/{quote(name, safe='')}", params=params, allow=(GONE,), parse=_member)
+        if answer.status != GONE:
+            yield Page(unpack([answer.data]))
+
+
+def _names(content: bytes) -> list[str]:
+    """The keys. ValueError: it is no list of texts."""
+    found = orjson.loads(content)
+    if not isinstance(found, list) or not all(isinstance(one, str) and one for one in found):
+        raise ValueError("the list holds something else than keys")
+    return list(dict.fromkeys(found))
+
+
+def _member(content: bytes) -> Any:
+    """One row. ValueError: it is none, unless it says that there is none."""
+    found = orjson.loads(content)
+    if not isinstance(found, dict):
+        raise ValueError("the answer is no row")
+    return found

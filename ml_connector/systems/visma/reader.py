@@ -11,7 +11,7 @@ from ml_connector.http import ApiClient, stopping
 from ml_connector.http.clock import now
 from ml_connector.systems.visma.journals import BatchUnpacker, batches, checked, since_parameters
 from ml_connector.systems.visma.listings import LISTINGS, Listing, Shape
-from ml_connector.systems.visma.lists import paged, unpaged
+from ml_connector.systems.visma.lists import named, paged, unpaged
 from ml_connector.systems.visma.rows import Unpacker
 from ml_connector.systems.visma.times import filter_value
 
@@ -55,6 +55,8 @@ class Reader:
                 return paged(client, path, params, size, unpacker.wrapper_page)
             case Shape.WHOLE:
                 return unpaged(client, path, params, unpacker.rows)
+            case Shape.NAMES:
+                return named(client, path, params, unpacker.rows)
             case Shape.LINES:
                 return checked(batches(client, path, params, size, BatchUnpacker(unpacker)), client, since)
 

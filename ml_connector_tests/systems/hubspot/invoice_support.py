@@ -15,6 +15,7 @@ from ml_connector.engine.ports import Entity
 from ml_connector.engine.records import Change, Desired, Mapped, Operation, Record
 from ml_connector.systems.hubspot.document_flows import document_flows
 from ml_connector.systems.hubspot.invoices import CREDIT_NOTES, INVOICES
+from ml_connector.systems.hubspot.segments import DIMENSIONS
 from ml_connector.systems.hubspot.settings import Settings
 from ml_connector.systems.hubspot.transactions import TRANSACTIONS
 from ml_connector_tests.systems.hubspot.support import CHANGE_TIME, COMPANY, SENT_AT, Sync, Visma
@@ -193,7 +194,7 @@ def change(
 
 @dataclass
 class Documents(Visma):
-    """A source that has invoices, credit notes and journal batches as well."""
+    """A source that has invoices, credit notes, journal batches and dimensions as well."""
 
     def put(self, *rows: Mapping[str, Any]) -> None:
         for row in rows:
@@ -204,6 +205,9 @@ class Documents(Visma):
             elif "batchNumber" in row:
                 stored = {**row, "lastModifiedDateTime": self.clock().isoformat()}
                 self.rows.setdefault(TRANSACTIONS, {})[batch_key(row)] = stored
+            elif "segments" in row:
+                stored = {**row, "lastModifiedDateTime": self.clock().isoformat()}
+                self.rows.setdefault(DIMENSIONS, {})[str(row["id"])] = stored
             else:
                 super().put(row)
 
@@ -224,5 +228,14 @@ class DocumentSync(Sync):
                 run_id=self._run(),
                 clock=self.visma.clock,
                 whole=whole,
+                overlap=timedelta(0),
+            )
+        if DIMENSIONS in self.visma.rows:
+            poll(
+                self.visma,
+                Entity(DIMENSIONS, "Dimensions", secondary=True, windowed=False),
+                self.ledger,
+                run_id=self._run(),
+                clock=self.visma.clock,
                 overlap=timedelta(0),
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from decimal import Decimal
@@ -208,6 +209,39 @@ def test_invoices_go_on_when_their_customer_is_not_selected_any_more(open_docume
     assert (found["hs_invoice_status"], found["visma_balance"]) == ("voided", "0")
     reports = sync.sync(customer(name="Nordfisk II", customerClass={"id": "B2C"}))
     assert counts(reports["invoices"])["created"] == 1
+
+
+def test_a_customer_that_is_selected_again_unchanged_wakes_its_new_invoices(open_documents: OpenDocuments) -> None:
+    """The company needs no call, and the invoices that came meanwhile are due all the same."""
+    sync = open_documents({"where": {"class": ["B2C"]}})
+    selected = customer(customerClass={"id": "B2C"})
+    sync.sync(selected, invoice("1"))
+    sync.sync(customer(customerClass={"id": "B2B"}), invoice("2"))
+    assert sync.state("invoices", "Invoice-2").rule == "what it needs is not selected"
+    reports = sync.sync(selected)
+    assert counts(reports["companies"]) == {"read": 1, "unchanged": 1}
+    assert counts(reports["invoices"]) == {"read": 1, "created": 1}
+
+
+@pytest.mark.parametrize("seconds", [0.3, 0.0])
+def test_lines_without_a_key_are_not_there_twice_after_a_create_that_comes_late(
+    open_documents: OpenDocuments, seconds: float
+) -> None:
+    """failures.md 20: nobody answered, a replay came before it took effect, and then the lines came."""
+    sync = open_documents(line_key=None)
+    fault = "late_commit" if seconds else "lost_answer"
+    late = {"seconds": seconds} if seconds else {}
+    sync.hubspot.faults({"fault": fault, "path": "/line_items/batch/create", "times": 1, **late})
+    sync.sync(customer(), invoice())
+    assert sync.state("invoices", "Invoice-100045").outcome == "failed"
+    sync.deliver("invoices", only=["Invoice-100045"])
+    assert sync.state("invoices", "Invoice-100045").kind == "in doubt"
+    while len(sync.hubspot.records("line_items")) < 2:
+        time.sleep(0.05)
+    sync.visma.now += timedelta(minutes=10)
+    sync.deliver()
+    assert sync.state("invoices", "Invoice-100045").outcome in ("created", "updated")
+    assert len(sync.hubspot.records("line_items")) == 2
 
 
 def test_a_renumbered_customers_invoices_find_the_company(sync: DocumentSync) -> None:

@@ -12,7 +12,7 @@ from ml_connector.errors import StoppedProblem
 from ml_connector.http import ApiClient, Pace
 from ml_connector.http.pace import TooLong
 from ml_connector.systems.hubspot.client import HubSpotClient
-from ml_connector.systems.hubspot.pace import RatePace, SearchPace
+from ml_connector.systems.hubspot.pace import AssociationPace, RatePace, SearchPace
 from ml_connector_tests.systems.hubspot.conftest import OpenTarget
 from ml_connector_tests.systems.hubspot.support import HubSpot, change, customer, desired
 
@@ -22,7 +22,7 @@ def headers(left: int, most: int = 100, interval: int = 10_000, day: int = 1_000
     return {f"x-hubspot-ratelimit-{name.lower()}": str(value) for name, value in names.items()}
 
 
-def seconds_of(pace: RatePace | SearchPace, calls: int, **answered: Any) -> float:
+def seconds_of(pace: Pace, calls: int, **answered: Any) -> float:
     began = time.monotonic()
     for _ in range(calls):
         with pace.turn():
@@ -52,6 +52,28 @@ def test_a_day_that_is_used_up_to_the_reserve_stops() -> None:
         pace.heed(headers(90, day=500))
     with pytest.raises(TooLong), pace.turn():
         pass
+
+
+def test_associations_have_a_ceiling_of_their_own() -> None:
+    """failures.md 19: 150 of them where all calls together may be 190, and 100 until that is known."""
+    others = RatePace(1)
+    pace = AssociationPace(others, interval=0.3)
+    assert seconds_of(pace, 100, left=190, most=190, interval=300) < 0.25
+    assert seconds_of(pace, 50, left=190, most=190, interval=300) < 0.25
+    assert seconds_of(pace, 1, left=190, most=190, interval=300) > 0.05
+    assert seconds_of(others, 50, left=190, most=190, interval=300) < 0.2
+    unknown = AssociationPace(RatePace(1), interval=0.3)
+    assert seconds_of(unknown, 101) > 0.2
+
+
+def test_associations_keep_to_the_pace_of_all_calls() -> None:
+    """What is used up of the ten seconds is so for them as well, and what their answers say counts for the others."""
+    others = RatePace(1)
+    pace = AssociationPace(others)
+    seconds_of(pace, 1, left=0, interval=400)
+    assert 0.08 < seconds_of(others, 1) < 0.5
+    seconds_of(others, 1, left=0, interval=400)
+    assert 0.08 < seconds_of(pace, 1) < 0.5
 
 
 def test_headers_that_say_nothing_change_nothing() -> None:

@@ -236,6 +236,16 @@ def test_a_company_of_both_that_was_merged_is_followed(sync: Sync, merged_read: 
     assert sync.state("suppliers", "50001").facts["id"] == other
 
 
+def test_a_supplier_that_joins_a_company_that_was_merged_finds_the_other(sync: Sync) -> None:
+    """The ledger knows the customer's company by the id that was merged away."""
+    sync.sync(customer())
+    mine, other = sync.hubspot.records("companies")[0]["id"], sync.hubspot.make("companies", name="Gammel")
+    sync.hubspot.control("merge/companies", {"primary": int(other), "merged": int(mine)})
+    assert counts(sync.sync(supplier())["suppliers"]) == {"read": 1, "updated": 1}
+    assert both_marks(sync)["id"] == other
+    assert [one["id"] for one in sync.hubspot.records("companies")] == [other]
+
+
 def test_both_sides_of_a_business_go_on_by_themselves(sync: Sync) -> None:
     """Each writes its own properties; a touched one that is the same is not sent."""
     sync.sync(customer(), supplier())

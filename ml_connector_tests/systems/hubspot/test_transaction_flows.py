@@ -15,10 +15,10 @@ from ml_connector.systems.hubspot.account import HubSpotAccount
 from ml_connector.systems.hubspot.client import HubSpotClient
 from ml_connector.systems.hubspot.properties import Present, present
 from ml_connector_tests.systems.hubspot.conftest import OpenSync
-from ml_connector_tests.systems.hubspot.invoice_support import DocumentSync, batch, credit_note, invoice, posting
+from ml_connector_tests.systems.hubspot.invoice_support import DocumentSync, batch, credit_note, invoice, line, posting
 from ml_connector_tests.systems.hubspot.support import HubSpot, contact, counts, customer
 from ml_connector_tests.systems.hubspot.test_account import findings, set_up
-from ml_connector_tests.systems.hubspot.test_transactions import desired
+from ml_connector_tests.systems.hubspot.test_transactions import desired, dimension, in_region
 
 OpenDocuments = Callable[..., DocumentSync]
 FLOWS = {"companies": {}, "contacts": {}, "invoices": {}}
@@ -114,6 +114,62 @@ def test_a_batch_that_does_not_balance_is_not_used(sync: DocumentSync) -> None:
     assert counts(sync.sync(batch())["transactions"]) == {"read": 1, "created": 1}
 
 
+def links_of(sync: DocumentSync, kind: str) -> dict[str, list[str]]:
+    """Batch -> the ids of what its transaction is linked to."""
+    of = type_id(sync.hubspot)
+    return {
+        row["batch"]: list(map(str, sync.hubspot.control(f"records/{of}/{row['id']}")["associations"].get(kind, ())))
+        for row in transactions(sync)
+    }
+
+
+@pytest.mark.parametrize("kind", ["companies", "invoices"])
+def test_a_transaction_whose_company_or_invoice_was_deleted_brings_it_back(sync: DocumentSync, kind: str) -> None:
+    """It waits for it, and the batches that were linked before are linked to the new one, too."""
+    sync.sync(customer(), contact(), invoice(), batch("000001"))
+    before = sync.hubspot.records(kind)[0]["id"]
+    sync.hubspot.delete(kind, before)
+    sync.sync(batch("000002"))
+    waiting = sync.state("transactions", "AR-000002")
+    assert (waiting.outcome, waiting.kind) == ("failed", "dependency")
+    sync.deliver()
+    (now,) = (one["id"] for one in sync.hubspot.records(kind))
+    assert now != before
+    assert links_of(sync, kind) == {"AR-000001": [now], "AR-000002": [now]}
+    sync.hubspot.calls()
+    sync.deliver()
+    assert sync.hubspot.calls() == []
+
+
+@pytest.mark.parametrize("merged_read", ["survivor", "missing"])
+def test_a_transaction_of_a_company_that_was_merged_finds_the_other(sync: DocumentSync, merged_read: str) -> None:
+    """At once where HubSpot says which; else as soon as the company is delivered anew."""
+    sync.hubspot.configure(merged_read=merged_read)
+    sync.sync(customer(), batch("000001"))
+    mine, other = sync.hubspot.records("companies")[0]["id"], sync.hubspot.make("companies", name="Nordfisk gammel")
+    sync.hubspot.control("merge/companies", {"primary": int(other), "merged": int(mine)})
+    sync.sync(batch("000002"))
+    assert sync.state("transactions", "AR-000002").outcome == ("created" if merged_read == "survivor" else "failed")
+    sync.deliver()
+    assert links_of(sync, "companies") == {"AR-000001": [other], "AR-000002": [other]}
+
+
+def test_a_segment_that_is_called_otherwise_is_written_again(open_sync: OpenSync) -> None:
+    """To transactions and invoices; dimensions are reference data, and nothing goes before they were read."""
+    blocks = {"invoices": {"segments": {"visma_region": 2}}, "transactions": {"segments": {"region": 2}}}
+    opened = open_sync(flows={**FLOWS, **blocks})
+    sync = DocumentSync(opened.ledger, opened.hubspot, opened.account)
+    lines = [posting("1500", "1250"), posting("3000", "-1000", **in_region("0100")), posting("2700", "-250")]
+    rows = customer(), invoice("100045", line(**in_region("0100"))), batch("000123", *lines)
+    assert sync.sync(*rows)["invoices"].stopped is not None
+    for name in ("East", "East and north"):
+        sync.visma.put(dimension(v0100=name))
+        sync.read()
+        sync.deliver()
+        assert [one["region"] for one in transactions(sync)] == [f"0100 {name}"]
+        assert sync.hubspot.one("invoices")["visma_region"] == f"0100 {name}"
+
+
 # --- without custom objects ---
 
 
@@ -151,6 +207,17 @@ def test_a_batch_without_an_invoice_has_no_place_there(poor: DocumentSync) -> No
     assert state.reason is not None
     assert "only Enterprise accounts have" in state.reason
     assert counts(poor.sync(invoice())["transactions"]) == {"read": 1, "created": 1}
+
+
+def test_a_batch_brings_an_invoice_back_that_was_deleted(poor: DocumentSync) -> None:
+    """It stands nowhere else."""
+    poor.sync(customer(), invoice())
+    poor.hubspot.delete("invoices", poor.hubspot.records("invoices")[0]["id"])
+    poor.sync(batch())
+    waiting = poor.state("transactions", "AR-000123")
+    assert (waiting.outcome, waiting.kind) == ("failed", "dependency")
+    poor.deliver()
+    assert poor.hubspot.one("invoices")["visma_transaction"] == "AR-000123"
 
 
 def test_the_check_says_where_transactions_go_and_why(

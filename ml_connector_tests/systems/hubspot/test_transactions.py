@@ -72,6 +72,40 @@ def euros() -> dict[str, Any]:
     return batch("000123", *lines, currencyId="EUR", exchangeRate=11.5)
 
 
+def in_region(value: str, told: str | None = "as it was called") -> dict[str, Any]:
+    """What a line says of its subaccount."""
+    segment = {"segmentId": 2, "segmentDescription": "Region", "segmentValue": value, "segmentValueDescription": told}
+    return {"subaccount": {"subaccountNumber": f"10-{value}", "segments": [{"segmentId": 1}, segment]}}
+
+
+def dimension(**values: str) -> dict[str, Any]:
+    """The dimension of subaccounts with these values of its second segment."""
+    named = [{"valueId": value.removeprefix("v"), "description": told} for value, told in values.items()]
+    return {"id": "SUBACCOUNT", "segments": [{"segmentId": 2, "description": "Region", "segmentValues": named}]}
+
+
+def test_the_segments_of_the_lines_that_count_are_told_as_the_dimension_calls_them() -> None:
+    """Each value once; what the dimension does not know is called as the line calls it, or not at all."""
+    lines = [
+        posting("1500", "1250", **in_region("0000")),
+        posting("3000", "-500", **in_region("0100")),
+        posting("3000", "-500", **in_region("0100")),
+        posting("3100", "-50", **in_region("0200")),
+        posting("3100", "-50", **in_region("0300", None)),
+        posting("3100", "-150"),
+    ]
+    row, known = batch("000123", *lines), {"visma.dimensions": [orjson.dumps(dimension(v0100="East", v0000="None"))]}
+    flow = list(document_flows(settings(segments={"region": 2}), "nordic"))[-1]
+    wish = flow.map(Record(batch_key(row), SENT_AT, orjson.dumps(row), known))
+    assert isinstance(wish, Desired)
+    assert wish.body["properties"]["region"] == "0100 East, 0200 as it was called, 0300"
+    assert flow.reference == ("visma.dimensions",)
+    everything = list(document_flows(settings(segments={"region": 2}, accounts=[]), "nordic"))[-1]
+    wish = everything.map(Record(batch_key(row), SENT_AT, orjson.dumps(row), known))
+    assert isinstance(wish, Desired)
+    assert wish.body["properties"]["region"].startswith("0000 None, 0100 East")
+
+
 def test_amounts_are_in_the_currency_that_stands_beside_them() -> None:
     """Those of the batch, on the invoice too, whose currency is the same."""
     body = desired(euros()).body
@@ -167,7 +201,16 @@ def test_a_long_batch_is_told_in_short() -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"modules": ["XX"]}, {"accounts": ["3000-"]}, {"object": "1x"}, {"store": "notes"}, {"from": "x"}, {"x": 1}],
+    [
+        {"modules": ["XX"]},
+        {"accounts": ["3000-"]},
+        {"object": "1x"},
+        {"store": "notes"},
+        {"from": "x"},
+        {"x": 1},
+        {"segments": {"lines": 1}},
+        {"segments": {"region": 0}},
+    ],
 )
 def test_settings_that_make_no_sense_are_refused(wrong: dict[str, Any]) -> None:
     """Before anything is read or sent."""
@@ -194,7 +237,7 @@ bent_lines = st.lists(st.dictionaries(names, anything, max_size=3), max_size=3).
 )
 FLOWS = [
     list(document_flows(settings(**how), "nordic"))[-1]
-    for how in ({}, {"modules": ["AR", "GL"], "accounts": [], "from": "2026-01-01"})
+    for how in ({}, {"modules": ["AR", "GL"], "accounts": [], "from": "2026-01-01", "segments": {"region": 2}})
 ]
 
 

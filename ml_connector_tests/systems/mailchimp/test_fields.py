@@ -54,7 +54,7 @@ def test_a_source_gives_what_stands_there(source: str, value: str) -> None:
 
 def test_without_a_contact_person_its_fields_are_empty() -> None:
     """An empty text clears the field, so a name that was taken away at Visma does not stay at Mailchimp."""
-    alone = Subject(subject().customer, None, None)
+    alone = Subject(subject().party, None, None)
     assert parse_source("contact.first_name").value(alone) == ""
     assert parse_source("class.description").value(alone) == ""
 

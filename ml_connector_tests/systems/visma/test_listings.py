@@ -18,6 +18,7 @@ from ml_connector.systems.visma.models import (
     Customer,
     CustomerClass,
     CustomerDocument,
+    Dimension,
     JournalTransaction,
     Model,
     Subaccount,
@@ -40,6 +41,7 @@ MODELS: dict[str, type[Model]] = {
     "visma.credit_terms": CreditTerm,
     "visma.accounts": Account,
     "visma.subaccounts": Subaccount,
+    "visma.dimensions": Dimension,
     "visma.branches": Branch,
     "visma.vat_codes": VatCode,
     "visma.currencies": Currency,
@@ -71,6 +73,7 @@ def test_every_row_of_an_entity_fits_its_model(visma: Visma, entity: str) -> Non
     [
         ("visma.supplier_classes", {"VARER", "TJENESTER", "UTLAND"}),
         ("visma.credit_terms", {"10", "14", "30", "45", "LM"}),
+        ("visma.dimensions", {"CUSTOMER", "SUBACCOUNT", "VENDOR"}),
         ("visma.branches", {"1", "2", "3"}),
         ("visma.vat_codes", {"3", "31", "33", "5", "52"}),
         ("visma.currencies", {"NOK", "SEK", "DKK", "EUR", "ISK"}),
@@ -90,6 +93,15 @@ def test_master_data_in_pages_is_walked_to_its_end(visma: Visma) -> None:
     assert subaccounts["10-0100"].segments[1].segment_value_description == "Østlandet"
     assert len(found(visma, "visma.credit_terms")) == 5
     assert len(visma.log("/v1/creditTerm")) == 3
+
+
+def test_dimensions_are_asked_for_one_by_one_with_their_values(visma: Visma) -> None:
+    """Their list holds nothing but ids."""
+    subaccount = found(visma, "visma.dimensions")["SUBACCOUNT"]
+    assert [one.description for one in subaccount.segments] == ["Avdeling", "Region"]
+    values = {one.value_id: one.description for one in subaccount.segments[1].segment_values}
+    assert values["0100"] == "Østlandet"
+    assert len(visma.log("/v1/dimension")) == 4
 
 
 def test_accounts_have_the_number_that_people_know(visma: Visma) -> None:

@@ -19,7 +19,7 @@ from ml_connector.engine.ports import Page
 from ml_connector.http import ApiClient, ErrorTable, Stopped, TornAnswer
 from ml_connector.http.clock import now
 from ml_connector.simulators.server import serve
-from ml_connector.systems.visma.lists import WALKS, paged, unpaged
+from ml_connector.systems.visma.lists import WALKS, named, paged, unpaged
 from ml_connector.systems.visma.rows import Unpacker
 from ml_connector_tests.systems.visma.conftest import CUSTOMERS as COUNT
 from ml_connector_tests.systems.visma.conftest import QUICK, Visma
@@ -195,3 +195,23 @@ def test_an_unpaged_list_that_breaks_off_is_asked_for_again(visma: Visma, fault:
     found = {row.key for page in pages for row in page.rows}
     assert found == {str(row["contactId"]) for row in visma.control("GET", "state")["contacts"]["rows"]}
     assert client.calls == 3
+
+
+def test_a_row_that_is_gone_when_it_is_asked_for_is_none_any_more() -> None:
+    """Keys are read before rows; whatever stands in a key is part of the path and nothing more."""
+    rows = {"A/B": {"id": "A/B"}, "C": {"id": "C"}}
+
+    async def keys(_request: Request) -> Response:
+        return JSONResponse([*rows, "GONE", "C"])
+
+    async def row(request: Request) -> Response:
+        found = rows.get(request.path_params["key"])
+        return JSONResponse(found or {"message": "none"}, 200 if found else 404)
+
+    app = Starlette(routes=[Route("/list", keys), Route("/list/{key:path}", row)])
+    unpacker = Unpacker("id", None, None, OSLO, now)
+    with (
+        serve(app) as served,
+        ApiClient(served.url, name="Visma.net", errors=ErrorTable(), retries=QUICK) as client,
+    ):
+        assert [one.key for page in named(client, "/list", {}, unpacker.rows) for one in page.rows] == ["A/B", "C"]

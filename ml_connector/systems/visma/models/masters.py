@@ -47,6 +47,32 @@ class Subaccount(Model):
     segments: Listed[Segment] = Field(default_factory=list)
 
 
+class SegmentValue(Model):
+    """A value that a segment can have."""
+
+    value_id: str | None = None
+    description: str | None = None
+    active: bool | None = None
+
+
+class DimensionSegment(Model):
+    """One part of a dimension's numbers, with its values."""
+
+    segment_id: int | None = None
+    description: str | None = None
+    length: int | None = None
+    segment_values: Listed[SegmentValue] = Field(default_factory=list)
+
+
+class Dimension(Model):
+    """How the numbers of something are made: those of subaccounts (`SUBACCOUNT`) of a department and a region, say."""
+
+    id: str
+    description: str | None = None
+    length: int | None = None
+    segments: Listed[DimensionSegment] = Field(default_factory=list)
+
+
 class Branch(Model):
     number: str
     branch_id: int | None = None

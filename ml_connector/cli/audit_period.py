@@ -1,0 +1,188 @@
+"""`audit export --period`: every amount of a month that came back into the books, and what it adds up to.
+
+The amounts are those that were sent, out of the audit; nothing is computed anew. So the sums per account are what the
+general ledger holds of these batches.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from ml_connector.cli.arguments import known
+from ml_connector.config import Company, Target
+from ml_connector.errors import ConfigurationProblem
+from ml_connector.home import OpenHome
+
+COLUMNS = (
+    *("kind", "company", "target", "period", "document", "schedule", "line", "text", "account", "vat_code", "currency"),
+    *("debit", "credit", "batch", "reference", "moved_from", "events"),
+)
+AMOUNT, TOTAL, DEFERRED = "amount", "total", "deferred balance"
+CREATED = "created"
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """One line of a transaction as it was sent.
+
+    Attributes:
+        schedule: the month of a document's schedule, or "" for the document itself.
+        amount: debit less credit, in the document's currency.
+    """
+
+    period: str
+    document: str
+    schedule: str
+    line: Mapping[str, Any]
+    currency: str
+    amount: Decimal
+    facts: Mapping[str, Any]
+
+    @property
+    def account(self) -> str:
+        return str(self.line.get("accountNumber"))
+
+
+def rows(home: OpenHome, selection: str | None, period: str) -> Iterator[dict[str, Any]]:
+    """The amounts of a month, then the sums per account, then the balance of deferred revenue at its end.
+
+    Raises `ConfigurationProblem` where the month is none, or nothing in the selection comes back into the books.
+    """
+    if not re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", period):
+        raise ConfigurationProblem(f'--period is "{period}".', "Nothing was exported.", "Expected a month: 2026-11.")
+    chosen = list(_targets(home, selection))
+    if not chosen:
+        raise ConfigurationProblem(
+            "Nothing comes back into the books of what was named.",
+            "There is nothing to export.",
+            "Name a company, or a target like nordic/chargebee_to_visma; `ml-connector status` lists them.",
+        )
+    for company, target in chosen:
+        yield from _of(home, company, target, period)
+
+
+def _targets(home: OpenHome, selection: str | None) -> Iterator[tuple[Company, Target]]:
+    company, target = known(home.config, selection)
+    for one in home.config.companies.values():
+        for back in one.targets.values():
+            named = target is None or back.name == target
+            if company in (None, one.name) and named and back.back is not None:
+                yield one, back
+
+
+def _of(home: OpenHome, company: Company, target: Target, period: str) -> Iterator[dict[str, Any]]:
+    ledger = home.ledger(company.name)
+    posted = [one for one in _posted(ledger.audit(target.name).entries(with_payload=True)) if one.period <= period]
+    month = [one for one in posted if one.period == period]
+    events = _events(home, company, target, {one.document for one in month})
+    shared = {"company": company.name, "target": target.name, "period": period}
+    for one in month:
+        yield _row(AMOUNT, shared, one, events.get(one.document, ()))
+    for (currency, account), amount in _sums(month).items():
+        yield _sum(TOTAL, shared, currency, account, amount)
+    deferred = _deferred(company, target)
+    for (currency, account), amount in _sums([one for one in posted if one.account in deferred]).items():
+        yield _sum(DEFERRED, shared, currency, account, amount)
+
+
+def _posted(entries: Iterator[Any]) -> Iterator[Posted]:
+    """The lines of everything that was created; a transaction whose payload was erased has none."""
+    for recorded in entries:
+        entry = recorded.entry
+        if entry.outcome != CREATED or entry.payload is None or "period" not in entry.facts:
+            continue
+        sent = _unwrapped(json.loads(entry.payload, parse_float=Decimal))
+        document, _, last = entry.key.rpartition("/")
+        is_month = re.fullmatch(r"\d{4}-\d{2}", last) is not None
+        for line in sent.get("journalTransactionLines", ()):
+            debit, credit = (Decimal(line.get(f"{side}AmountInCurrency") or 0) for side in ("debit", "credit"))
+            yield Posted(
+                entry.facts["period"],
+                document if is_month else entry.key,
+                last if is_month else "",
+                line,
+                str(sent.get("currencyId", "")),
+                debit - credit,
+                entry.facts,
+            )
+
+
+def _unwrapped(value: Any) -> Any:
+    """Without the `{"value": x}` that Visma wants around everything."""
+    if isinstance(value, list):
+        return [_unwrapped(one) for one in value]
+    if isinstance(value, Mapping):
+        if set(value) == {"value"}:
+            return _unwrapped(value["value"])
+        return {name: _unwrapped(one) for name, one in value.items()}
+    return value
+
+
+def _events(home: OpenHome, company: Company, target: Target, wanted: set[str]) -> dict[str, list[str]]:
+    """The events that carried each document, in the order in which they occurred."""
+    source = next(one for one in company.inward if any(_is_of(one.derivations, flow.entity) for flow in target.flows))
+    derivation = next(one for one in source.derivations if one.entity.name.endswith(".documents"))
+    book = home.ledger(company.name).deliveries("", "", derivation.source, ())
+    found: dict[str, list[tuple[str, str]]] = {}
+    for versions in book.everything(book.newest([derivation.source])):
+        for version, payload in zip(versions, book.payloads(versions), strict=True):
+            for row in derivation.derive(payload):
+                if row.key in wanted:
+                    found.setdefault(row.key, []).append((version.changed_at.isoformat(), version.key))
+    return {key: [event for _, event in sorted(events)] for key, events in found.items()}
+
+
+def _is_of(derivations: Sequence[Any], entity: str) -> bool:
+    return any(one.entity.name == entity for one in derivations)
+
+
+def _deferred(company: Company, target: Target) -> set[str]:
+    for one in company.targets.values():
+        if one.settings is target.settings and one.system.inward is not None:
+            return set(one.system.inward.deferred(one.settings))
+    return set()
+
+
+def _sums(posted: Sequence[Posted]) -> dict[tuple[str, str], Decimal]:
+    sums: dict[tuple[str, str], Decimal] = {}
+    for one in posted:
+        key = (one.currency, one.account)
+        sums[key] = sums.get(key, Decimal()) + one.amount
+    return dict(sorted(sums.items()))
+
+
+def _row(kind: str, shared: Mapping[str, str], one: Posted, events: Sequence[str]) -> dict[str, Any]:
+    return {
+        "kind": kind,
+        **shared,
+        "document": one.document,
+        "schedule": one.schedule,
+        "line": one.line.get("note"),
+        "text": one.line.get("transactionDescription"),
+        "account": one.account,
+        "vat_code": one.line.get("vatCodeId"),
+        "currency": one.currency,
+        **_sides(one.amount),
+        "batch": one.facts.get("batch"),
+        "reference": one.line.get("referenceNumber"),
+        "moved_from": one.facts.get("moved_from"),
+        "events": " ".join(events),
+    }
+
+
+def _sum(kind: str, shared: Mapping[str, str], currency: str, account: str, amount: Decimal) -> dict[str, Any]:
+    named = {"account": account, "currency": currency, **_sides(amount)}
+    return {**dict.fromkeys(COLUMNS), "kind": kind, **shared, **named}
+
+
+def _sides(amount: Decimal) -> dict[str, str | None]:
+    """A positive amount is a debit; as text, digit by digit."""
+    return {
+        "debit": format(amount, "f") if amount > 0 else None,
+        "credit": format(-amount, "f") if amount < 0 else None,
+    }

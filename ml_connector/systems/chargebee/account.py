@@ -1,0 +1,130 @@
+"""Open connections to one Chargebee site, and to the books that its documents end in."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, time, timedelta
+
+from ml_connector.engine.ports import Delivery, Page, Writer
+from ml_connector.engine.records import Change, Outcome, Result
+from ml_connector.http import CallProblem, Retries, Stopped
+from ml_connector.systems.chargebee.check import check
+from ml_connector.systems.chargebee.client import ChargebeeClient
+from ml_connector.systems.chargebee.credit_note_writer import CreditNotesWriter
+from ml_connector.systems.chargebee.customer_writer import CustomersWriter
+from ml_connector.systems.chargebee.event_settings import EventsSettings
+from ml_connector.systems.chargebee.events import Events
+from ml_connector.systems.chargebee.invoice_writer import InvoicesWriter
+from ml_connector.systems.chargebee.inward import RECOGNITIONS
+from ml_connector.systems.chargebee.outward import CREDIT_NOTES, CUSTOMERS, INVOICES
+from ml_connector.systems.chargebee.settings import Credentials, Settings
+from ml_connector.systems.registry import Finding, SetupStep
+from ml_connector.systems.visma.books import Books, connect_books
+from ml_connector.systems.visma.journal_writer import JournalWriter
+from ml_connector.systems.visma.settings import VismaCredentials, VismaSettings
+
+DAY = timedelta(days=1)
+AT_ONCE = "immediate"
+
+
+class ChargebeeAccount:
+    """A site as a target; a `TargetAccount`."""
+
+    def __init__(self, client: ChargebeeClient) -> None:
+        self.client = client
+
+    @property
+    def calls(self) -> int:
+        return self.client.calls
+
+    def writer(self, flow: str) -> Writer:
+        """The writer of a flow. Raises KeyError for one that this system does not have."""
+        if flow == CUSTOMERS:
+            return CustomersWriter(self.client)
+        invoices = self.client.settings.flows.invoices
+        if invoices is None or flow not in (INVOICES, CREDIT_NOTES):
+            raise KeyError(flow)
+        return InvoicesWriter(self.client, invoices) if flow == INVOICES else CreditNotesWriter(self.client)
+
+    def check(self) -> Iterator[Finding]:
+        return check(self.client)
+
+    def setup(self) -> Sequence[SetupStep]:
+        """Nothing can be created by the API: custom fields are made by people; `check` says which."""
+        return []
+
+
+class ChargebeeEvents:
+    """A site as a source of events; an `InwardAccount`."""
+
+    def __init__(self, client: ChargebeeClient, events: EventsSettings) -> None:
+        self._client = client
+        # A document of the first day may have been made of in an event of the day before, by another zone's clock.
+        self._events = Events(client, datetime.combine(events.from_, time(), UTC) - DAY)
+
+    @property
+    def calls(self) -> int:
+        return self._client.calls
+
+    def read(self, entity: str, since: datetime | None) -> Iterator[Page]:
+        return self._events.read(since)
+
+    def fetch(self, entity: str, keys: Sequence[str]) -> Iterator[Page]:
+        return self._events.fetch(keys)
+
+    def check(self, entities: Collection[str]) -> Iterator[Finding]:
+        try:
+            self._client.get("/events", {"limit": 1})
+        except (CallProblem, Stopped) as problem:
+            decision = problem.decision
+            yield Finding("events", False, decision.reason, "Nothing comes back.", decision.advice, refused=True)
+            return
+        yield Finding("events", True, "They can be read.")
+
+
+class BooksOfEvents(Books):
+    """Visma's books, for the flows of events."""
+
+    def writer(self, flow: str) -> Writer:
+        return RecognitionWriter(self._ledger) if flow == RECOGNITIONS else JournalWriter(self._ledger)
+
+
+class RecognitionWriter(JournalWriter):
+    """Creates the transactions of months; what was posted at once has none."""
+
+    def deliver(self, changes: Iterable[Change], delivery: Delivery) -> Iterator[Result]:
+        for change in changes:
+            if change.body.get("policy") == AT_ONCE:
+                reason = "Its document was posted at once: nothing is left to be recognised."
+                yield Result(change.key, Outcome.SKIPPED, kind="posted at once", reason=reason)
+            else:
+                yield from super().deliver([change], delivery)
+
+
+@contextmanager
+def connect(settings: Settings, credentials: Credentials, retries: Retries | None = None) -> Iterator[ChargebeeAccount]:
+    """Open a site. Makes no call yet."""
+    with ChargebeeClient(settings, credentials, retries) as client:
+        yield ChargebeeAccount(client)
+
+
+@contextmanager
+def read(
+    settings: Settings, credentials: Credentials, target: str, retries: Retries | None = None
+) -> Iterator[ChargebeeEvents]:
+    """Open a site for reading its events. Makes no call yet."""
+    if settings.events is None:
+        raise ValueError(f"{target} has no block `events`")
+    with ChargebeeClient(settings, credentials, retries) as client:
+        yield ChargebeeEvents(client, settings.events)
+
+
+@contextmanager
+def write(
+    settings: Settings, visma: VismaSettings, credentials: VismaCredentials, company_zone: str
+) -> Iterator[BooksOfEvents]:
+    """Open Visma's books for what the site's events end in. Makes no call yet."""
+    accounts = settings.events.named_accounts if settings.events else {}
+    with connect_books(visma, credentials, company_zone, accounts, BooksOfEvents) as books:
+        yield books

@@ -1,0 +1,105 @@
+"""Calls one Chargebee site (Chargebee reference, sections 1 and 2)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from hashlib import blake2b
+from typing import Any, Self
+
+import httpx
+import orjson
+
+from ml_connector.http import Answer, ApiClient, Retries, TornAnswer
+from ml_connector.http.actions import Action, Decision
+from ml_connector.systems.chargebee.errors import ERRORS, NAME
+from ml_connector.systems.chargebee.forms import CONTENT_TYPE, encoded
+from ml_connector.systems.chargebee.pace import MinutePace
+from ml_connector.systems.chargebee.settings import Credentials, Settings
+
+TIMEOUT = 90.0
+"""Seconds. How long Chargebee works on a call is not documented."""
+IDEMPOTENCY = "chargebee-idempotency-key"
+PAGE = 100
+"""Rows of a list at most (section 1, lists)."""
+
+
+class ChargebeeClient:
+    """One site; thread-safe; to be closed."""
+
+    def __init__(self, settings: Settings, credentials: Credentials, retries: Retries | None = None) -> None:
+        self.settings = settings
+        self._api = ApiClient(
+            settings.address,
+            name=NAME,
+            errors=ERRORS,
+            auth=httpx.BasicAuth(credentials.api_key.get_secret_value(), ""),
+            pace=MinutePace(settings.connections, settings.calls_per_minute),
+            timeout=TIMEOUT,
+            retries=retries or settings.retries,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._api.close()
+
+    @property
+    def calls(self) -> int:
+        return self._api.calls
+
+    def get(self, path: str, params: Mapping[str, Any] | None = None, allow: Collection[int] = ()) -> Answer:
+        """A GET below `/api/v2` whose answer is a JSON object. Raises `CallProblem`, `Stopped`."""
+        return _whole(self._api.request("GET", f"/api/v2{path}", params=params, allow=allow, parse=_object))
+
+    def find(self, path: str) -> Answer | None:
+        """A GET; None where nothing is there."""
+        answer = self.get(path, allow=(404,))
+        return None if answer.status == 404 else answer
+
+    def post(self, path: str, members: Mapping[str, Any], *, purpose: str) -> Answer:
+        """A POST that may be repeated: within 30 minutes the same key and content give the first answer again.
+
+        Args:
+            purpose: what tells this write from others of the same content, like the record's key and version.
+
+        Raises: `CallProblem`, `Stopped`.
+        """
+        content = encoded(members)
+        key = blake2b(b"\0".join((path.encode(), purpose.encode(), content)), digest_size=24).hexdigest()
+        headers = {"Content-Type": CONTENT_TYPE, IDEMPOTENCY: f"ml-connector-{key}"}
+        return _whole(
+            self._api.request(
+                "POST", f"/api/v2{path}", content=content, headers=headers, idempotent=True, parse=_object
+            )
+        )
+
+    def pages(self, path: str, params: Mapping[str, Any]) -> Iterator[list[dict[str, Any]]]:
+        """The rows of a list, page by page, each out of its wrapper. Raises `CallProblem`, `Stopped`."""
+        offset: str | None = None
+        while True:
+            answer = self.get(path, {**params, "limit": PAGE, **({"offset": offset} if offset else {})})
+            rows = answer.data.get("list")
+            if not isinstance(rows, list):
+                raise TornAnswer(Decision(Action.RETRY, "malformed answer", "the list has no rows"), answer.status)
+            yield [row for row in rows if isinstance(row, dict)]
+            offset = answer.data.get("next_offset")
+            if not offset:
+                return
+
+
+def _object(content: bytes) -> Any:
+    data = orjson.loads(content)
+    if not isinstance(data, dict):
+        raise ValueError("the answer is no object")
+    return data
+
+
+def _whole(answer: Answer) -> Answer:
+    """An answer with a body; one without has lost it on the way."""
+    if answer.data is None and answer.status != 404:
+        raise TornAnswer(Decision(Action.RETRY, "malformed answer", "the answer is empty"), answer.status)
+    return answer

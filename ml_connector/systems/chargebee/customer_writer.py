@@ -1,0 +1,132 @@
+"""Delivers customers: created by their own id, changed by two calls of which only those are made that are needed
+(Chargebee reference, section 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote
+
+from ml_connector.engine.digests import digest_of
+from ml_connector.engine.ports import Delivery
+from ml_connector.engine.records import Change, Operation, Outcome, Result
+from ml_connector.http import CallProblem, RecordRefused, concurrently
+from ml_connector.systems.chargebee.client import ChargebeeClient
+from ml_connector.systems.chargebee.errors import DUPLICATE, MISSING
+from ml_connector.systems.chargebee.fields import ADDRESS
+from ml_connector.systems.chargebee.forms import encoded
+from ml_connector.systems.chargebee.results import not_done
+
+REPLACED = ("vat_number", "vat_number_prefix", "registered_for_gst", "business_customer_without_vat_number")
+"""What `update_billing_info` removes where it is left out, besides the address (section 3.3)."""
+KEPT_OF_ADDRESS = (*ADDRESS, "state_code")
+
+
+class CustomersWriter:
+    """An engine `Writer`. A change is one customer, so calls about one customer are never under way at once."""
+
+    def __init__(self, client: ChargebeeClient) -> None:
+        self._client = client
+
+    @property
+    def calls(self) -> int:
+        return self._client.calls
+
+    def deliver(self, changes: Iterable[Change], delivery: Delivery) -> Iterator[Result]:
+        return concurrently(self._delivered, changes, self._client.settings.connections)
+
+    def resume(self, reference: str, keys: Sequence[str]) -> Iterator[Result]:
+        return iter(())
+
+    def settled(self, since: datetime) -> bool:
+        return True
+
+    def _delivered(self, change: Change) -> Result:
+        try:
+            is_new = change.operation in (Operation.CREATE, Operation.MOVE)
+            return self._created(change) if is_new else self._changed(change)
+        except CallProblem as problem:
+            return not_done(change, problem)
+
+    def _created(self, change: Change) -> Result:
+        """By our own id, in one call. One that is there already is ours, or a person's that shall be: it is changed."""
+        if not change.create:
+            return self._changed(change)
+        body = change.body
+        members = {"id": change.claim, **_given(body["customer"]), "auto_collection": "off"}
+        billing = _given(body["billing"])
+        address = _given(body["billing"]["billing_address"])
+        members |= {**billing, "billing_address": address} if address else billing
+        try:
+            answer = self._client.post("/customers", members, purpose=change.key)
+        except RecordRefused as problem:
+            if problem.decision.vendor_code != DUPLICATE:
+                raise
+            return self._changed(change, everything=True)
+        return Result(
+            change.key,
+            Outcome.CREATED,
+            target_id=change.claim,
+            facts=_facts(change),
+            status=answer.status,
+            correlation_id=answer.correlation_id,
+            payload=encoded(members),
+        )
+
+    def _changed(self, change: Change, *, everything: bool = False) -> Result:
+        """By the calls whose content differs from what was confirmed; all of it where that is not known."""
+        path, before = f"/customers/{quote(change.claim, safe='')}", {} if everything else change.facts
+        if all(before.get(name) == value for name, value in _facts(change).items()):
+            before = {}  # a replay, or a doubt: what was confirmed is sent again
+        sent: list[bytes] = []
+        status: int | None = None
+        try:
+            if before.get("customer") != _digest(change.body["customer"]):
+                members = dict(change.body["customer"])
+                status = self._client.post(path, members, purpose=change.key).status
+                sent.append(encoded(members))
+            if before.get("billing") != _digest(change.body["billing"]):
+                whole = self._whole_set(path, change.body["billing"])
+                status = self._client.post(f"{path}/update_billing_info", whole, purpose=change.key).status
+                sent.append(encoded(whole))
+        except RecordRefused as problem:
+            if problem.status != MISSING:
+                raise
+            if not change.create:
+                return Result(change.key, Outcome.SKIPPED, status=problem.status, reason="It is not at Chargebee.")
+            if everything:
+                raise
+            return self._created(change)
+        return Result(
+            change.key,
+            Outcome.UPDATED,
+            target_id=change.claim,
+            facts=_facts(change),
+            status=status,
+            payload=b"\n".join(sent) or None,
+        )
+
+    def _whole_set(self, path: str, billing: Mapping[str, Any]) -> dict[str, Any]:
+        """What stands there, with ours over it: what is left out would be removed, also what people entered there."""
+        held = self._client.get(path).data.get("customer") or {}
+        address = {name: held.get("billing_address", {}).get(name) for name in KEPT_OF_ADDRESS}
+        address |= billing["billing_address"]
+        ours = {name: value for name, value in billing.items() if name != "billing_address"}
+        merged = {**{name: held.get(name) for name in REPLACED}, **ours}
+        return {**_given(merged), "billing_address": _given(address)}
+
+
+def _given(members: Mapping[str, Any]) -> dict[str, Any]:
+    """Without what is empty: a new customer has nothing to clear, and what is left out of a whole set is removed."""
+    return {
+        name: value for name, value in members.items() if value not in ("", None) and not isinstance(value, Mapping)
+    }
+
+
+def _facts(change: Change) -> dict[str, Any]:
+    return {"id": change.claim, **{name: _digest(change.body[name]) for name in ("customer", "billing")}}
+
+
+def _digest(part: Mapping[str, Any]) -> str:
+    return digest_of(part).hex()

@@ -1,0 +1,100 @@
+"""The block `events`: what becomes of Chargebee's events in Visma's general ledger."""
+
+from __future__ import annotations
+
+import string
+from datetime import date
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from ml_connector.systems.chargebee.setting_types import Account, Block, Zone
+
+PLACES = ("document", "kind", "customer", "subscription", "period")
+"""What a description may name in braces."""
+
+
+def _description(text: str) -> str:
+    try:
+        names = [name for _, name, _, _ in string.Formatter().parse(text) if name is not None]
+    except ValueError as error:
+        raise ValueError(f"expected a text with names in braces, like {{document}}; {error}") from None
+    if unknown := [name for name in names if name not in PLACES]:
+        raise ValueError(f"{{{unknown[0]}}} is not known; expected {', '.join(f'{{{name}}}' for name in PLACES)}")
+    return text
+
+
+def _segments(segments: dict[int, str]) -> dict[int, str]:
+    if any(number < 1 for number in segments):
+        raise ValueError("expected the segments of a subaccount by their number, from 1 on")
+    return segments
+
+
+Subaccount = Annotated[dict[int, str], AfterValidator(_segments)]
+
+
+class Accounts(Block):
+    """Where amounts are posted."""
+
+    receivable: Account = Field(description="what customers owe; an account that takes manual entries")
+    revenue: Account = Field(description="revenue, where no rule says otherwise")
+    deferred: Account | None = Field(None, description="revenue that is not earned yet; needed by policy deferred")
+    vat: dict[str, Account] = Field({}, description="name of the tax at Chargebee -> account of the VAT")
+    rounding: Account | None = Field(None, description="rounding differences")
+
+
+class LineRule(Block):
+    """Lines that are posted elsewhere; the first rule that fits counts."""
+
+    entity_type: str | None = Field(None, description="of the line, like plan_item_price; none fits all")
+    entity_id: str | None = Field(None, description="of the line, like the id of an item price; none fits all")
+    revenue: Account | None = Field(None, description="revenue of such lines")
+    deferred: Account | None = Field(None, description="deferred revenue of such lines")
+    subaccount: Subaccount | None = Field(None, description="segment number -> value, all segments")
+    vat_code: str | None = Field(None, description="Visma's VAT code of such lines")
+
+
+class EventsSettings(Block):
+    """What comes back: events become transactions of Visma's general ledger."""
+
+    from_: date = Field(alias="from", description="documents dated earlier are left alone, like 2026-11-01")
+    policy: Literal["immediate", "deferred"] = Field(
+        description="immediate: revenue at once; deferred: over the days that a line is for"
+    )
+    timezone: Zone = Field(description="the time zone of the Chargebee site, which cuts its days")
+    accounts: Accounts = Field(description="the accounts of the general ledger")
+    vat_codes: dict[str, str] = Field({}, description="name of the tax at Chargebee -> Visma's VAT code")
+    rules: list[LineRule] = Field([], description="lines that are posted elsewhere")
+    subaccount: Subaccount | None = Field(None, description="segment number -> value, all segments; of every line")
+    branch: str | None = Field(None, description="the branch in Visma; its main branch by default")
+    ledger: str | None = Field(None, description="the ledger in Visma; its main ledger by default")
+    description: Annotated[str, AfterValidator(_description)] = Field(
+        "Chargebee {kind} {document}", max_length=200, description="of a transaction, names in braces"
+    )
+    release: bool = Field(False, description="post at once; by default transactions are on hold")
+    types: list[str] | None = Field(None, description="event types that count; by default all that carry a document")
+
+    @model_validator(mode="after")
+    def _deferring_needs_an_account(self) -> Self:
+        if self.policy == "deferred" and self.accounts.deferred is None:
+            raise ValueError("policy: deferred needs accounts.deferred")
+        return self
+
+    @property
+    def deferred_accounts(self) -> set[str]:
+        """The accounts that hold deferred revenue."""
+        named = (self.accounts.deferred, *(rule.deferred for rule in self.rules))
+        return {account for account in named if account is not None}
+
+    @property
+    def named_accounts(self) -> dict[str, str]:
+        """Every account that may be posted to -> what for."""
+        own = self.accounts
+        found = {own.receivable: "receivable", own.revenue: "revenue"}
+        found |= {own.deferred: "deferred"} if own.deferred else {}
+        found |= {own.rounding: "rounding"} if own.rounding else {}
+        found |= {account: f"VAT {name}" for name, account in own.vat.items()}
+        for rule in self.rules:
+            found |= {rule.revenue: "revenue of a rule"} if rule.revenue else {}
+            found |= {rule.deferred: "deferred of a rule"} if rule.deferred else {}
+        return found

@@ -1,0 +1,313 @@
+"""From a Visma invoice or credit note to what Chargebee imports, to the smallest unit: pure and total.
+
+Chargebee wants every line's tax and the taxes of the whole document, and a total that these come to; a difference of
+rounding goes into `round_off`, at most 99 (Chargebee reference, section 4.1). What it cannot express is rejected with
+what to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from typing import Any
+
+from ml_connector.engine.digests import digest_of
+from ml_connector.engine.records import Desired, Mapped, Need, Record, Reject, Skip
+from ml_connector.systems.chargebee.customers import UNREADABLE, id_of, parsed
+from ml_connector.systems.chargebee.fields import as_text
+from ml_connector.systems.chargebee.flow_settings import InvoicesSettings
+from ml_connector.systems.chargebee.money import NotMoney, minor
+from ml_connector.systems.visma.models import CustomerDocument, DocumentLine
+
+INVOICES = "visma.customer_invoices"
+CREDIT_NOTES = "visma.customer_credit_notes"
+INVOICE, CREDIT_NOTE = "Invoice", "CreditNote"
+RELEASED = ("Open", "Closed")
+VOIDED = ("Voided", "Deleted")
+MOST_ROUND_OFF = 99
+OURS = "CB"
+"""How a reference of ours begins in Visma: documents that came from Chargebee do not go back."""
+LONGEST = {"description": 250, "po_number": 100, "reference": 100}
+PAYMENTS = ("Payment", "Prepayment")
+"""Types of applications that are money; credit notes are documents of their own."""
+
+
+class Inexpressible(ValueError):
+    """Chargebee cannot hold this; the text says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """A document's money in minor units; a credit note's amounts are what it takes back, above zero."""
+
+    currency: str
+    total: int
+    round_off: int
+    lines: Sequence[Mapping[str, Any]]
+    taxes: Sequence[Mapping[str, Any]]
+    discount: int
+
+    def members(self) -> dict[str, Any]:
+        discounts = [{"entity_type": "document_level_discount", "amount": self.discount}] if self.discount else []
+        return {
+            "currency_code": self.currency,
+            "total": self.total,
+            "line_items": list(self.lines),
+            **({"taxes": list(self.taxes)} if self.taxes else {}),
+            **({"discounts": discounts} if discounts else {}),
+        }
+
+
+def map_invoice(record: Record, settings: InvoicesSettings) -> Mapped:
+    """What the invoice should be like.
+
+    The body: `document`, the parameters of an import without ids; `payments` by Visma's number; `voided`; `details`,
+    what `update_details` changes; `money`, a digest of what cannot be changed; and `customer`, the id of the customer.
+    """
+    document = read_document(record)
+    if isinstance(document, Reject):
+        return document
+    if (left_out := _left_out(document, settings, INVOICE)) is not None:
+        return left_out
+    claim = id_of(settings.prefix, document.reference_number)
+    if claim is None or document.document_date is None or document.customer is None:
+        return Reject("The invoice has no number that makes an id, no date, or no customer.", "unreadable")
+    try:
+        money = money_of(document)
+        payments = _payments(document, money)
+    except (Inexpressible, NotMoney, InvalidOperation) as error:
+        return Reject(str(error) or "An amount is no number.", "inexpressible")
+    details = {"po_number": as_text(document.customer_ref_number)[: LONGEST["po_number"]]}
+    voided = document.status in VOIDED
+    frozen = money.members()
+    body = {
+        "document": {
+            **frozen,
+            **details,
+            "price_type": "tax_exclusive",
+            "date": epoch(document.document_date),
+            "due_date": epoch(max(document.document_due_date or document.document_date, document.document_date)),
+            **({"round_off": money.round_off} if money.round_off else {}),
+            **_reference(document, settings),
+        },
+        "payments": payments,
+        "voided": voided,
+        "details": details,
+        "money": digest_of(frozen).hex(),
+    }
+    return Desired(
+        claim,
+        body,
+        create=not voided,
+        rule="voided, and not at Chargebee" if voided else None,
+        needs={"customer": _customer(document)},
+        basis={name: body[name] for name in ("money", "payments", "voided", "details")},
+        not_before=_moment(document.document_date),
+    )
+
+
+def map_credit_note(record: Record, settings: InvoicesSettings) -> Mapped:
+    """What the credit note should be like; it needs the invoice that it is for."""
+    document = read_document(record)
+    if isinstance(document, Reject):
+        return document
+    if (left_out := _left_out(document, settings, CREDIT_NOTE)) is not None:
+        return left_out
+    claim = id_of(settings.credit_note_prefix, document.reference_number)
+    if claim is None or document.document_date is None:
+        return Reject("The credit note has no number that makes an id, or no date.", "unreadable")
+    invoice = as_text(document.originator_doc_ref)
+    if not invoice:
+        return Reject(
+            "The credit note names no invoice, and Chargebee takes none without. Enter it at Chargebee by hand.",
+            "no invoice",
+        )
+    try:
+        money = money_of(document)
+    except (Inexpressible, NotMoney, InvalidOperation) as error:
+        return Reject(str(error) or "An amount is no number.", "inexpressible")
+    voided = document.status in VOIDED
+    frozen = money.members()
+    body = {
+        "document": {
+            **frozen,
+            "date": epoch(document.document_date),
+            **({"round_off_amount": money.round_off} if money.round_off else {}),
+            "create_reason_code": settings.reason,
+        },
+        "voided": voided,
+        "money": digest_of(frozen).hex(),
+    }
+    key = f"{INVOICE}-{invoice}"
+    return Desired(
+        claim,
+        body,
+        create=not voided,
+        rule="voided, and not at Chargebee" if voided else None,
+        needs={"invoice": Need("invoices", key, key, record=True)},
+        basis={name: body[name] for name in ("money", "voided")},
+        not_before=_moment(document.document_date),
+    )
+
+
+def read_document(record: Record) -> CustomerDocument | Reject:
+    """The document of a row; one that vanished has the status `Deleted`."""
+    if record.key.startswith(UNREADABLE):
+        return Reject("Visma.net sent this row without a type or a number, so nothing tells it apart.", "unreadable")
+    document = parsed(CustomerDocument, record.payload)
+    if isinstance(document, str):
+        return Reject(f"Visma.net's row cannot be read: {document}.", "unreadable")
+    return document.model_copy(update={"status": "Deleted"}) if record.vanished else document
+
+
+def epoch(day: date) -> int:
+    """The first second of a day, UTC; in every zone of Europe that is the same day."""
+    return int(_moment(day).timestamp())
+
+
+def money_of(document: CustomerDocument) -> Money:
+    """The document's money. Raises `Inexpressible`, `NotMoney`."""
+    currency = as_text(document.currency_id).upper()
+    in_currency = document.amount_in_currency is not None
+    total = _minor(document.amount_in_currency if in_currency else document.amount, currency, "total")
+    vat = _minor(document.vat_total_in_currency if in_currency else document.vat_total, currency, "VAT", 0)
+    off = document.discount_total_in_currency if in_currency else document.discount_total
+    discount = abs(_minor(off, currency, "discount", 0))
+    if total < 0:
+        raise Inexpressible(
+            "Its total is below zero, which Chargebee does not take: make a credit note of it in Visma."
+        )
+    lines, amounts = [], []
+    for place, line in enumerate(document.lines, 1):
+        amount = _minor(line.amount_in_currency if in_currency else line.amount, currency, f"amount of line {place}")
+        if amount < 0:
+            raise Inexpressible(
+                f"Line {place} is below zero, which Chargebee does not take: make a credit note of it in Visma."
+            )
+        amounts.append(amount)
+        lines.append({"id": f"l{place}", **_line(line, amount, currency, place, in_currency=in_currency)})
+    taxes = _taxed(document, lines, amounts, vat)
+    round_off = total - (sum(amounts) - discount + vat)
+    if abs(round_off) > MOST_ROUND_OFF:
+        raise Inexpressible(
+            f"The lines with discount and VAT come to {sum(amounts) - discount + vat}, and the total is {total} "
+            f"{currency} in its smallest unit. Nothing was sent: correct the document in Visma."
+        )
+    return Money(currency, total, round_off, lines, taxes, discount)
+
+
+def _line(line: DocumentLine, amount: int, currency: str, place: int, *, in_currency: bool) -> dict[str, Any]:
+    """With its quantity and price where these give exactly its amount, else as one piece."""
+    text = as_text(line.description) or as_text(line.inventory_number) or f"Line {place}"
+    quantity, price = line.quantity, line.unit_price_in_currency if in_currency else line.unit_price
+    shape = {"unit_amount": amount, "quantity": 1}
+    if quantity is not None and price is not None and quantity > 1 and quantity == quantity.to_integral_value():
+        try:
+            unit = minor(price, currency)
+        except NotMoney:
+            unit = -1
+        if unit * int(quantity) == amount and unit >= 0:
+            shape = {"unit_amount": unit, "quantity": int(quantity)}
+    return {"description": text[: LONGEST["description"]], **shape, "amount": amount, "entity_type": "adhoc"}
+
+
+def _taxed(
+    document: CustomerDocument, lines: Sequence[dict[str, Any]], amounts: Sequence[int], vat: int
+) -> list[dict[str, Any]]:
+    """Give every line its tax; answers with the taxes of the document. Raises `Inexpressible`."""
+    if not vat:
+        return []
+    rates = {as_text(one.tax_id): one.vat_rate for one in document.tax_details if one.vat_rate is not None}
+    due: dict[int, tuple[Decimal, int]] = {}
+    for place, (line, amount) in enumerate(zip(document.lines, amounts, strict=True)):
+        rate = rates.get(as_text(line.vat_code and line.vat_code.id))
+        if rate:
+            due[place] = (rate, int((amount * rate / 100).quantize(Decimal(1), ROUND_HALF_UP)))
+    off = vat - sum(tax for _, tax in due.values())
+    if due and off:
+        largest = max(due, key=lambda place: due[place][1])
+        due[largest] = (due[largest][0], due[largest][1] + off)
+    if (
+        not due
+        or (abs(off) > max(len(lines), 1) and not document.discount_total)
+        or min(tax for _, tax in due.values()) < 0
+    ):
+        raise Inexpressible(
+            f"The VAT of the lines does not come to the document's VAT, {vat} in its smallest unit: correct the VAT "
+            "codes of the lines in Visma."
+        )
+    sums: dict[Decimal, int] = {}
+    for place, (rate, tax) in due.items():
+        lines[place].update(tax1_name=_tax_name(rate), tax1_amount=tax)
+        sums[rate] = sums.get(rate, 0) + tax
+    return [{"name": _tax_name(rate), "rate": float(rate), "amount": tax} for rate, tax in sorted(sums.items())]
+
+
+def _tax_name(rate: Decimal) -> str:
+    return f"VAT {format(rate.normalize(), 'f')} %"
+
+
+def _payments(document: CustomerDocument, money: Money) -> dict[str, dict[str, int]]:
+    """What was paid, by Visma's number of the payment.
+
+    Visma shows what was paid in the company's currency alone (Visma reference, section 6). In another one it is known
+    only where one payment is all that happened: then it is what is not open any more.
+    """
+    found = [one for one in document.applications if one.doc_type in PAYMENTS and not one.voided and one.ref_nbr]
+    foreign = document.amount_in_currency is not None and document.amount_in_currency != document.amount
+    if foreign and (len(found) != 1 or len([one for one in document.applications if not one.voided]) != 1):
+        return {}
+    payments: dict[str, dict[str, int]] = {}
+    for one in found:
+        amount = _minor(one.amount_paid, money.currency, "payment", 0)
+        if foreign:
+            amount = money.total - _minor(document.balance_in_currency, money.currency, "balance", money.total)
+        if amount > 0:
+            reference = str(one.ref_nbr)[: LONGEST["reference"]]
+            before = payments.get(reference, {"amount": 0})["amount"]
+            day = one.application_date or document.document_date
+            payments[reference] = {"amount": before + amount, "date": epoch(day) if day else 0}
+    return dict(sorted(payments.items()))
+
+
+def _reference(document: CustomerDocument, settings: InvoicesSettings) -> dict[str, Any]:
+    number = as_text(document.payment_reference)[: LONGEST["reference"]]
+    if not number or settings.payment_reference == "none":
+        return {}
+    return {"payment_reference_numbers": [{"type": settings.payment_reference, "number": number}]}
+
+
+def _left_out(document: CustomerDocument, settings: InvoicesSettings, kind: str) -> Skip | None:
+    if document.document_type != kind:
+        return Skip("no invoice", f"It is a document of the type {document.document_type}.")
+    if any(as_text(text).startswith(OURS) and len(as_text(text)) == 14 for text in _references(document)):
+        return Skip("came from Chargebee", "It stands there already.")
+    day = document.document_date
+    if day is not None and day < settings.from_:
+        return Skip("before from", f"It is of {day}, and `from` is {settings.from_}.")
+    if document.status not in (*RELEASED, *VOIDED):
+        return Skip("not released", f"Its status is {document.status}.")
+    return None
+
+
+def _references(document: CustomerDocument) -> Sequence[str | None]:
+    return (document.external_reference, document.customer_ref_number)
+
+
+def _customer(document: CustomerDocument) -> Need:
+    number = as_text(document.customer and document.customer.number)
+    return Need("customers", number, number, record=True)
+
+
+def _minor(value: Decimal | None, currency: str, what: str, default: int | None = None) -> int:
+    if value is None or not value.is_finite():
+        if default is not None and value is None:
+            return default
+        raise Inexpressible(f"The document has no usable {what}.")
+    return minor(value, currency)
+
+
+def _moment(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)

@@ -1,0 +1,280 @@
+"""From documents to transactions of Visma's general ledger: pure and total.
+
+| document    | debit                        | credit                                                        |
+| ----------- | ---------------------------- | ------------------------------------------------------------- |
+| invoice     | receivable: the total        | revenue, or deferred revenue: each line; VAT; rounding        |
+| credit note | the same with sides changed  |                                                               |
+| voiding     | as a credit note of everything |                                                             |
+
+A line that is for a time is deferred where the policy says so, and comes to revenue month by month (`recognition.py`).
+"""
+
+from __future__ import annotations
+
+from base64 import b32encode
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from hashlib import blake2b
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import orjson
+from pydantic import ValidationError
+
+from ml_connector.engine.records import Desired, Mapped, Record, Reject, Skip
+from ml_connector.systems.chargebee.documents import Document, Line, Tax
+from ml_connector.systems.chargebee.event_settings import EventsSettings, LineRule
+from ml_connector.systems.chargebee.money import NotMoney, major
+from ml_connector.systems.chargebee.schedule import day_of, month_of
+
+BEFORE_FROM = "before from"
+OUR_IMPORT = "our own import"
+NOTHING_TO_POST = "nothing to post"
+LONGEST_REFERENCE = 15
+"""How long Visma's `referenceNumber` may be is not documented; this is short enough for any ledger."""
+LONGEST_TEXT = 250
+
+
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """One line of a transaction.
+
+    Attributes:
+        amount: minor units; positive is a debit.
+        line: the id of the document's line, which stands in the note of Visma's.
+    """
+
+    account: str
+    amount: int
+    text: str
+    line: str
+    vat_code: str | None = None
+    subaccount: Mapping[int, str] | None = None
+
+
+class Missing(ValueError):
+    """A setting that a document needs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Whose transactions these are: what makes a reference unlike any other's."""
+
+    company: str
+    target: str
+
+    def reference(self, key: str) -> str:
+        """`CB` and twelve characters, on every line of the transaction of a record."""
+        digest = blake2b(f"{self.company}/{self.target}/{key}".encode(), digest_size=10).digest()
+        return f"CB{b32encode(digest).decode()[:12]}"
+
+
+def read_document(payload: bytes) -> Document | Reject:
+    """The landed document, or what is wrong with it."""
+    try:
+        members = orjson.loads(payload)
+        if isinstance(members, Mapping) and "broken" in members:
+            return Reject(f"Chargebee's document cannot be read: {members['broken']}.", "unreadable")
+        return Document.model_validate(members)
+    except (orjson.JSONDecodeError, ValidationError) as error:
+        return Reject(f"The landed document cannot be read: {type(error).__name__}.", "unreadable")
+
+
+def map_document(record: Record, settings: EventsSettings, origin: Origin, prefixes: tuple[str, ...]) -> Mapped:
+    """The transaction of a document.
+
+    Args:
+        prefixes: of the ids of documents that we imported ourselves.
+    """
+    document = read_document(record.payload)
+    if isinstance(document, Reject):
+        return document
+    if (left_out := left_alone(document, settings, prefixes)) is not None:
+        return left_out
+    if (refused := _refused(document)) is not None:
+        return refused
+    day = day_of(document.date, ZoneInfo(settings.timezone))
+    try:
+        postings = list(_postings(document, settings))
+        off = sum(posting.amount for posting in postings)
+        if off:
+            return _unbalanced(document, postings)
+        lines = [member for posting in postings if (member := line_of(posting, document.currency, settings))]
+        if not lines:
+            return Skip(NOTHING_TO_POST, f"The total of {document.id} is zero.")
+        body = body_of(document, settings, origin, record.key, day, month_of(day), lines)
+    except Missing as missing:
+        return Reject(str(missing), "configuration")
+    except NotMoney as error:
+        return Reject(str(error), "currency")
+    return Desired(body["reference"], {**body, "policy": settings.policy}, basis=document.model_dump(mode="json"))
+
+
+def left_alone(document: Document, settings: EventsSettings, prefixes: tuple[str, ...]) -> Skip | None:
+    """The rule by which a document is none of accounting's business."""
+    if document.id.startswith(prefixes):
+        return Skip(OUR_IMPORT, "It came from Visma and stands there.")
+    day = day_of(document.date, ZoneInfo(settings.timezone))
+    if day < settings.from_:
+        return Skip(BEFORE_FROM, f"It is of {day}, and `from` is {settings.from_}.")
+    if document.kind == "void" and document.credited >= document.total:
+        return Skip("credited before", "Credit notes took back all of it before it was voided.")
+    return None
+
+
+def body_of(
+    document: Document,
+    settings: EventsSettings,
+    origin: Origin,
+    key: str,
+    day: date,
+    period: str,
+    lines: Sequence[Mapping[str, Any]],
+) -> dict[str, Any]:
+    """The body as Visma's writer takes it."""
+    rate = Decimal(document.exchange_rate) if document.exchange_rate else Decimal(1)
+    members = {
+        "transactionDate": f"{day}T00:00:00",
+        "description": settings.description.format(
+            document=document.id,
+            kind=document.kind.replace("_", " "),
+            customer=document.customer_id,
+            subscription=document.subscription_id or "",
+            period=period,
+        )[:LONGEST_TEXT],
+        "currencyId": document.currency,
+        **({"exchangeRate": float(rate)} if rate != 1 else {}),
+        **({"branch": settings.branch} if settings.branch else {}),
+        **({"ledger": settings.ledger} if settings.ledger else {}),
+        "journalTransactionLines": list(lines),
+    }
+    return {
+        "reference": origin.reference(key),
+        "period": period,
+        "date": day.isoformat(),
+        "release": settings.release,
+        "members": members,
+    }
+
+
+def line_of(posting: Posting, currency: str, settings: EventsSettings) -> dict[str, Any] | None:
+    """A line of the update model; None for an amount of nothing. Raises `NotMoney`."""
+    if not posting.amount:
+        return None
+    side = "debitAmountInCurrency" if posting.amount > 0 else "creditAmountInCurrency"
+    segments = posting.subaccount or settings.subaccount
+    return {
+        "accountNumber": posting.account,
+        side: major(abs(posting.amount), currency),
+        "transactionDescription": posting.text[:LONGEST_TEXT],
+        **({"vatCodeId": posting.vat_code} if posting.vat_code else {}),
+        **({"note": posting.line} if posting.line else {}),
+        **({"branch": settings.branch} if settings.branch else {}),
+        **(
+            {"subaccount": [{"segmentId": at, "segmentValue": value} for at, value in sorted(segments.items())]}
+            if segments
+            else {}
+        ),
+    }
+
+
+def rule_for(entity_type: str | None, entity_id: str | None, settings: EventsSettings) -> LineRule:
+    """The first rule that fits a line; one that says nothing where none does."""
+    return next(
+        (
+            rule
+            for rule in settings.rules
+            if rule.entity_type in (None, entity_type) and rule.entity_id in (None, entity_id)
+        ),
+        LineRule(),
+    )
+
+
+def revenue_of(rule: LineRule, settings: EventsSettings) -> str:
+    return rule.revenue or settings.accounts.revenue
+
+
+def deferred_of(rule: LineRule, settings: EventsSettings) -> str:
+    """Raises `Missing`: a document was deferred, and the account is configured no more."""
+    account = rule.deferred or settings.accounts.deferred
+    if account is None:
+        raise Missing("Deferred revenue has no account: set accounts.deferred.")
+    return account
+
+
+def vat_account(tax: Tax, settings: EventsSettings) -> str:
+    """Where a tax is posted. A credit note may leave its name out: then it is the only one. Raises `Missing`."""
+    known = settings.accounts.vat
+    account = _only(known) if tax.name == "" else known.get(tax.name)
+    if account is None:
+        what = f"The tax {tax.name} has no account" if tax.name else "A tax has no name, and several could be meant"
+        raise Missing(f"{what}: set accounts.vat{f'.{tax.name}' if tax.name else ''}.")
+    return account
+
+
+def code_of(tax: Tax, settings: EventsSettings) -> str | None:
+    """Visma's VAT code of a tax, where one is configured."""
+    return _only(settings.vat_codes) if tax.name == "" else settings.vat_codes.get(tax.name)
+
+
+def _only(named: Mapping[str, str]) -> str | None:
+    values = set(named.values())
+    return values.pop() if len(values) == 1 else None
+
+
+def _refused(document: Document) -> Reject | None:
+    if document.special is not None:
+        return Reject(
+            f"{document.id} writes a claim off. Which account bears the loss, and what becomes of its VAT, is the "
+            "accountant's to say: post it in Visma by hand.",
+            "write-off",
+        )
+    if document.kind == "void" and document.credited:
+        return Reject(
+            f"{document.id} was voided after credit notes took back a part of it ({document.credited} of "
+            f"{document.total} in minor units). Post what is left in Visma by hand.",
+            "voided in part",
+        )
+    return None
+
+
+def _postings(document: Document, settings: EventsSettings) -> Iterator[Posting]:
+    """In minor units, debits positive. Raises `Missing`."""
+    accounts, sign = settings.accounts, document.sign
+    name = f"{document.kind.replace('_', ' ')} {document.id}"
+    yield Posting(accounts.receivable, sign * document.total, name, "")
+    for line in document.lines:
+        yield _of_line(line, sign, name, settings)
+        for tax in line.taxes:
+            yield Posting(
+                vat_account(tax, settings),
+                -sign * tax.amount,
+                f"{name} {tax.name}".rstrip(),
+                line.id,
+                code_of(tax, settings),
+            )
+    if document.round_off:
+        if accounts.rounding is None:
+            raise Missing("The document is rounded, and rounding has no account: set accounts.rounding.")
+        yield Posting(accounts.rounding, -sign * document.round_off, f"{name} rounding", "")
+
+
+def _of_line(line: Line, sign: int, name: str, settings: EventsSettings) -> Posting:
+    rule = rule_for(line.entity_type, line.entity_id, settings)
+    deferred = settings.policy == "deferred" and line.is_ranged
+    account = deferred_of(rule, settings) if deferred else revenue_of(rule, settings)
+    code = rule.vat_code or next((code_of(tax, settings) for tax in line.taxes), None)
+    text = f"{line.description or line.entity_id or ''} ({name})".strip()
+    return Posting(account, -sign * line.amount, text, line.id, code, rule.subaccount)
+
+
+def _unbalanced(document: Document, postings: Sequence[Posting]) -> Reject:
+    lines = abs(sum(posting.amount for posting in postings[1:]))
+    return Reject(
+        f"The lines of {document.id} with tax and rounding add up to {lines}, and its total is {document.total} "
+        f"{document.currency} in minor units. Nothing was posted: post it by hand, and tell us which kind of document "
+        "it is.",
+        "does not add up",
+    )

@@ -1,0 +1,88 @@
+"""From a month's part of a document to a transaction: deferred revenue comes to revenue. Pure and total."""
+
+from __future__ import annotations
+
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import orjson
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from ml_connector.engine.records import Desired, Mapped, Need, Record, Reject
+from ml_connector.systems.chargebee.documents import Document
+from ml_connector.systems.chargebee.event_settings import EventsSettings
+from ml_connector.systems.chargebee.journals import (
+    Missing,
+    Origin,
+    Posting,
+    body_of,
+    deferred_of,
+    left_alone,
+    line_of,
+    revenue_of,
+    rule_for,
+)
+from ml_connector.systems.chargebee.money import NotMoney
+from ml_connector.systems.chargebee.schedule import end_of, last_day
+
+JOURNALS = "journals"
+
+
+class Part(BaseModel):
+    """A line's part, in minor units."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+    line: str
+    amount: int
+    description: str
+    entity_type: str | None
+    entity_id: str | None
+
+
+class Month(BaseModel):
+    """A month of a document."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    document: dict[str, Any]
+    month: str
+    parts: list[Part]
+
+
+def map_recognition(record: Record, settings: EventsSettings, origin: Origin, prefixes: tuple[str, ...]) -> Mapped:
+    """The transaction of one month; due when the month has ended where the site is.
+
+    It needs the document's own transaction, and of that the policy by which it was posted: a document that was posted
+    at once has nothing to recognise.
+    """
+    try:
+        month = Month.model_validate_json(record.payload)
+        document = Document.model_validate({**month.document, "lines": []})
+    except ValidationError as error:
+        return Reject(f"The landed month cannot be read: {type(error).__name__}.", "unreadable")
+    if (left_out := left_alone(document, settings, prefixes)) is not None:
+        return left_out
+    name = f"{document.kind.replace('_', ' ')} {document.id}, {month.month}"
+    try:
+        lines = []
+        for part in month.parts:
+            rule = rule_for(part.entity_type, part.entity_id, settings)
+            amount, text = document.sign * part.amount, f"{part.description} ({name})"
+            lines += [
+                Posting(deferred_of(rule, settings), amount, text, part.line, None, rule.subaccount),
+                Posting(revenue_of(rule, settings), -amount, text, part.line, rule.vat_code, rule.subaccount),
+            ]
+        members = [member for posting in lines if (member := line_of(posting, document.currency, settings))]
+        body = body_of(document, settings, origin, record.key, last_day(month.month), month.month, members)
+    except Missing as missing:
+        return Reject(str(missing), "configuration")
+    except NotMoney as error:
+        return Reject(str(error), "currency")
+    return Desired(
+        body["reference"],
+        body,
+        needs={"policy": Need(JOURNALS, document.key, document.key, fact="policy", record=True)},
+        basis=orjson.loads(record.payload),
+        not_before=end_of(month.month, ZoneInfo(settings.timezone)),
+    )

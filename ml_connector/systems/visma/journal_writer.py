@@ -1,0 +1,176 @@
+"""Creates transactions of the general ledger, each once (Visma reference, sections 7 and 9).
+
+Visma has no idempotency key. So every line of a transaction carries a reference of ours, and a create whose answer
+never came, or that ended in a 500, is never repeated blindly: it stays in doubt until Visma cannot carry it out any
+more, and then its reference is looked up in the periods where it may stand. Only what is not there is created.
+
+The body of a change: `reference`, `period` (`2026-11`), `release`, and `members`, the plain members of the update model
+with amounts as decimal text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from ml_connector.engine.ports import Delivery
+from ml_connector.engine.records import NOTHING, Change, Operation, Outcome, Result
+from ml_connector.http import CallProblem, RecordRefused, Uncertain, to_json
+from ml_connector.systems.visma.ledger import Batch, Ledger
+from ml_connector.systems.visma.periods import Period
+from ml_connector.systems.visma.writer import Writer, wrap
+
+PATH = "/v2/journaltransaction"
+LINES = "journalTransactionLines"
+AMOUNTS = ("debitAmountInCurrency", "creditAmountInCurrency")
+CHANGED = "changed after posting"
+
+SETTLE = timedelta(minutes=5)
+"""For how long a create without an answer may still take effect: Visma cuts a call after four minutes (section 9)."""
+
+
+class JournalWriter:
+    """Delivers transactions; an engine `Writer`."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._client = ledger.client
+        self._writer = Writer(ledger.client)
+
+    @property
+    def calls(self) -> int:
+        return self._client.calls
+
+    def deliver(self, changes: Iterable[Change], delivery: Delivery) -> Iterator[Result]:
+        """One after the other: the order in which batches get their numbers is that of the records."""
+        for change in changes:
+            try:
+                yield self._changed(change) if change.operation is Operation.UPDATE else self._created(change, delivery)
+            except CallProblem as problem:
+                yield _not_done(change, problem)
+
+    def resume(self, reference: str, keys: Sequence[str]) -> Iterator[Result]:
+        """Nothing is at work there: what is in doubt is looked up when it is delivered again."""
+        return iter(())
+
+    def settled(self, since: datetime) -> bool:
+        """How long a call may take effect is the flow's `settle`."""
+        return True
+
+    def _created(self, change: Change, delivery: Delivery) -> Result:
+        body = change.body
+        period = self._ledger.periods.open_from(body["period"])
+        if period is None:
+            return Result(
+                change.key,
+                Outcome.REJECTED,
+                kind="period",
+                reason=f"No financial period from {body['period']} on is open in Visma's general ledger. Open one, and "
+                "replay the record.",
+            )
+        if change.doubt is not None:
+            places = {body["period"], period.name, change.doubt.reference or period.name}
+            found = self._ledger.find(body["reference"], places, change.doubt.since + SETTLE)
+            if found:
+                sent = _members(body, self._ledger.periods.of(found[0].period) or period)
+                return self._released(change, found[0], also=found[1:], payload=to_json(wrap(sent)))
+        delivery.remember([change.key], period.name)
+        members = _members(body, period)
+        try:
+            written = self._writer.create(PATH, members)
+        except RecordRefused as problem:
+            if _is_about_period(problem):
+                self._ledger.forget_periods()  # closed since they were read: the next attempt takes the next one
+            raise
+        batch = Batch(written.key, period.name, "Hold" if members["hold"] else "Balanced")
+        return self._released(change, batch, payload=to_json(wrap(members)), correlation_id=written.correlation_id)
+
+    def _released(
+        self,
+        change: Change,
+        batch: Batch,
+        *,
+        also: Sequence[Batch] = (),
+        payload: bytes | None = None,
+        correlation_id: str | None = None,
+    ) -> Result:
+        """The batch stands; where it is wanted, it is posted. That it is not, leaves it where it is."""
+        notes = [f"GL {batch.number}."]
+        if change.body["release"] and batch.status == "Balanced":
+            refusal = self._ledger.release(batch)
+            if refusal is not None:
+                notes.append(f"It stands in Visma and was not released: {refusal} Release it there.")
+        if batch.period != change.body["period"]:
+            notes.append(f"Posted in {batch.period}, because {change.body['period']} is closed in the general ledger.")
+        if also:
+            numbers = ", ".join(f"GL {one.number}" for one in also)
+            notes.append(f"Visma holds it more than once: also as {numbers}. Void these there.")
+        facts = {
+            "batch": f"GL {batch.number}",
+            "period": batch.period,
+            **({"moved_from": change.body["period"]} if batch.period != change.body["period"] else {}),
+            **{name: change.body[name] for name in ("policy",) if name in change.body},
+        }
+        return Result(
+            change.key,
+            Outcome.CREATED,
+            target_id=change.claim,
+            facts=facts,
+            reason=" ".join(notes),
+            payload=payload,
+            correlation_id=correlation_id,
+        )
+
+    def _changed(self, change: Change) -> Result:
+        """What stands in Visma is not edited by us: the books are the accountant's. If they hold by now what they
+        should, that is noted; else it is said what differs."""
+        number = str(change.facts.get("batch", ""))
+        if number and self._ledger.holds(number.removeprefix("GL "), change.body["members"]):
+            return Result(change.key, Outcome.UPDATED, target_id=change.claim, facts=change.facts)
+        return Result(
+            change.key,
+            Outcome.REJECTED,
+            facts=change.facts,
+            kind=CHANGED,
+            reason=f"It stands in Visma as {number or 'a batch'} with other amounts, because its source changed "
+            "afterwards. Correct the batch there, then replay the record.",
+        )
+
+
+def _members(body: Mapping[str, Any], period: Period) -> dict[str, Any]:
+    """The update model's members: amounts as exact numbers, the reference on every line, the period that is open."""
+    members = dict(body["members"])
+    moved = period.name != body["period"]
+    if moved:
+        members["description"] = f"{members.get('description', '')} (moved from {body['period']}, closed)".strip()
+    lines = [
+        {
+            "operation": "Insert",
+            **{name: Decimal(value) if name in AMOUNTS else value for name, value in line.items()},
+            "referenceNumber": body["reference"],
+        }
+        for line in members[LINES]
+    ]
+    return {**members, "financialPeriod": period.code, "hold": not body["release"], LINES: lines}
+
+
+def _is_about_period(problem: RecordRefused) -> bool:
+    return "period" in problem.decision.reason.lower()
+
+
+def _not_done(change: Change, problem: CallProblem) -> Result:
+    decision = problem.decision
+    refused = isinstance(problem, RecordRefused) and not _is_about_period(problem)
+    return Result(
+        change.key,
+        Outcome.REJECTED if refused else Outcome.FAILED,
+        facts=NOTHING,
+        kind=decision.kind,
+        reason=decision.reason,
+        vendor_code=decision.vendor_code,
+        status=problem.status,
+        correlation_id=problem.correlation_id,
+        uncertain=isinstance(problem, Uncertain),
+    )

@@ -1,0 +1,282 @@
+"""Visma's customers, invoices and credit notes at Chargebee: created once, and followed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ml_connector_tests.simulators.visma_support import ORDINARY
+from ml_connector_tests.systems.chargebee.conftest import OpenSync
+from ml_connector_tests.systems.chargebee.support import Sync, counts
+
+KARI = f"V-{ORDINARY}"
+ONLY = {"customers": {"where": {"number": [ORDINARY]}}, "invoices": {"from": "2020-01-01"}}
+
+
+@pytest.fixture
+def sync(open_one: OpenSync) -> Sync:
+    """Of one customer, with whatever invoices it has."""
+    sync = open_one(flows=ONLY)
+    sync.sync_out()
+    sync.chargebee.control("summary")
+    return sync
+
+
+def customer(sync: Sync) -> dict[str, Any]:
+    found: dict[str, Any] = sync.chargebee.read(f"/customers/{KARI}")["customer"]
+    return found
+
+
+def posts(sync: Sync) -> list[str]:
+    """The writes since the last look."""
+    log = sync.chargebee.control("calls")["log"]
+    sync.chargebee.anonymous.delete("/_simulator/calls")
+    return [call["path"].removeprefix("/api/v2") for call in log if call["method"] == "POST"]
+
+
+def order(sync: Sync, *lines: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """A released invoice of the customer at Visma."""
+    chosen = list(lines) or [{"price": "100.00", "quantity": 2}]
+    made: dict[str, Any] = sync.visma.control("POST", "invoices", {"customer": ORDINARY, "lines": chosen, **more})
+    return made
+
+
+def imported(sync: Sync, number: str, suffix: str = "") -> dict[str, Any]:
+    found: dict[str, Any] = sync.chargebee.read(f"/invoices/VN-{number}{suffix}")["invoice"]
+    return found
+
+
+def test_every_customer_becomes_one_with_an_id_of_ours(open_one: OpenSync) -> None:
+    """With `auto_collection` off, so that nobody is charged; again, and no call is made."""
+    sync = open_one()
+    report = sync.sync_out()["customers"].total
+    assert report.created > 200
+    assert report.read == report.created + report.skipped + report.rejected
+    customers = sync.chargebee.listed("customers", limit=100)
+    assert {one["auto_collection"] for one in customers} == {"off"}
+    assert all(one["id"].startswith("V-") for one in customers)
+    posts(sync)
+    sync.read(whole=True)
+    again = sync.send("customers")["customers"].total
+    assert (again.created, again.updated, posts(sync)) == (0, 0, [])
+
+
+def test_only_the_calls_are_made_that_a_change_needs(sync: Sync) -> None:
+    """An address goes by `update_billing_info` alone, a telephone number by the customer's own call."""
+    posts(sync)
+    sync.visma.patch(mainContact={"phone1": "+47 99 99 99 99"})
+    sync.sync_out()
+    assert posts(sync) == [f"/customers/{KARI}"]
+    sync.visma.patch(mainAddress={"city": "Longyearbyen"})
+    sync.sync_out()
+    assert posts(sync) == [f"/customers/{KARI}/update_billing_info"]
+    assert (customer(sync)["phone"], customer(sync)["billing_address"]["city"]) == ("+47 99 99 99 99", "Longyearbyen")
+
+
+def test_an_address_update_erases_nothing_that_people_entered(sync: Sync) -> None:
+    """failures.md 28: the whole set is sent, with what stands there."""
+    held = customer(sync)["billing_address"]
+    whole = {**{name: held[name] for name in held if name not in ("object", "validation_status")}, "email": "x@y.no"}
+    sync.chargebee.done(f"/customers/{KARI}/update_billing_info", billing_address=whole, vat_number="NO1")
+    sync.visma.patch(mainAddress={"city": "Longyearbyen"})
+    sync.sync_out()
+    address = customer(sync)["billing_address"]
+    assert (address["email"], address["city"]) == ("x@y.no", "Longyearbyen")
+
+
+def test_an_inactive_customer_is_marked_and_never_deleted(open_one: OpenSync) -> None:
+    flows = {"customers": {"where": {"number": [ORDINARY]}, "status_field": "cf_visma_status"}}
+    sync = open_one(flows=flows)
+    sync.sync_out()
+    sync.visma.patch(status="Inactive")
+    sync.sync_out()
+    assert (customer(sync)["cf_visma_status"], customer(sync)["deleted"]) == ("Inactive", False)
+
+
+def test_a_customer_that_is_there_already_is_adopted(open_one: OpenSync) -> None:
+    """An earlier answer was lost, or a person made it by our rule."""
+    sync = open_one(flows=ONLY)
+    sync.chargebee.customer(KARI, company="Old")
+    assert sync.sync_out()["customers"].total.updated == 1
+    assert customer(sync)["company"] != "Old"
+
+
+def test_an_invoice_is_imported_with_taxes_in_both_places(sync: Sync) -> None:
+    """Exact in the smallest unit; again, and nothing happens."""
+    number = order(sync, {"price": "33.33", "quantity": 3}, {"price": "19.90"})["referenceNumber"]
+    row = sync.visma.http.get(f"/v1/customerinvoice/{number}").json()
+    report = sync.sync_out()["invoices"].total
+    assert report.created == 1
+    invoice = imported(sync, number)
+    assert (invoice["total"], invoice["status"], invoice["customer_id"]) == (round(row["amount"] * 100), "posted", KARI)
+    assert invoice["tax"] == sum(line["tax_amount"] for line in invoice["line_items"]) > 0
+    posts(sync)
+    assert (counts(sync.sync_out()["invoices"]), posts(sync)) == ({}, [])
+
+
+def test_payments_are_recorded_once_with_vismas_number(sync: Sync) -> None:
+    """In parts, and the last one pays it."""
+    number = order(sync)["referenceNumber"]
+    sync.sync_out()
+    sync.visma.control("POST", f"invoices/{number}/pay", {"amount": 100})
+    sync.sync_out()
+    assert (imported(sync, number)["amount_paid"], imported(sync, number)["status"]) == (10_000, "posted")
+    sync.visma.control("POST", f"invoices/{number}/pay", {})
+    sync.sync_out()
+    invoice = imported(sync, number)
+    assert (invoice["amount_due"], invoice["status"], len(invoice["linked_payments"])) == (0, "paid", 2)
+
+
+def test_what_is_paid_already_is_imported_as_paid(sync: Sync) -> None:
+    """With its payment, in one call."""
+    number = order(sync)["referenceNumber"]
+    sync.visma.control("POST", f"invoices/{number}/pay", {})
+    posts(sync)
+    sync.sync_out()
+    assert posts(sync) == ["/invoices/import_invoice"]
+    assert (imported(sync, number)["status"], len(imported(sync, number)["linked_payments"])) == ("paid", 1)
+
+
+@pytest.mark.parametrize("fault", ["lost_answer", "server_error", "false_error"])
+def test_a_payment_whose_answer_is_lost_is_not_recorded_twice(sync: Sync, fault: str) -> None:
+    """Within half an hour its key protects it, and beyond, what stands there."""
+    number = order(sync)["referenceNumber"]
+    sync.sync_out()
+    sync.visma.control("POST", f"invoices/{number}/pay", {"amount": 100})
+    rule = {"fault": fault, "path": "record_payment", "times": 2}
+    sync.chargebee.control("faults", [rule])
+    sync.sync_out()
+    sync.chargebee.control("faults", [])
+    sync.later(hours=2)
+    sync.send("invoices")
+    assert imported(sync, number)["amount_paid"] == 10_000
+    assert imported(sync, number)["linked_payments"][0]["txn_amount"] == 10_000
+
+
+def test_a_header_that_changes_is_updated(sync: Sync) -> None:
+    number = order(sync)["referenceNumber"]
+    sync.sync_out()
+    sync.visma.control("PATCH", f"invoices/{number}", {"customerRefNumber": "PO 77"})
+    posts(sync)
+    sync.sync_out()
+    assert posts(sync) == [f"/invoices/VN-{number}/update_details"]
+    assert imported(sync, number)["po_number"] == "PO 77"
+
+
+def test_an_invoice_voided_unpaid_is_voided(sync: Sync) -> None:
+    """It keeps its audit trail; again, and nothing happens."""
+    number = order(sync)["referenceNumber"]
+    sync.sync_out()
+    sync.visma.control("POST", f"invoices/{number}/void", {})
+    sync.sync_out()
+    assert imported(sync, number)["status"] == "voided"
+    posts(sync)
+    sync.sync_out()
+    assert posts(sync) == []
+
+
+def test_an_invoice_voided_with_payments_loses_them_first(sync: Sync) -> None:
+    """`remove_payment`, then `void`."""
+    number = order(sync)["referenceNumber"]
+    sync.visma.control("POST", f"invoices/{number}/pay", {"amount": 50})
+    sync.sync_out()
+    sync.visma.control("PATCH", f"invoices/{number}", {"status": "Voided"})
+    posts(sync)
+    sync.sync_out()
+    assert posts(sync) == [f"/invoices/VN-{number}/remove_payment", f"/invoices/VN-{number}/void"]
+    assert imported(sync, number)["status"] == "voided"
+
+
+def test_changed_lines_of_an_unpaid_invoice_make_a_new_one(sync: Sync) -> None:
+    """The old one is voided, the new one has the next id, and later payments go to it."""
+    number = order(sync)["referenceNumber"]
+    sync.sync_out()
+    _change_amounts(sync, number)
+    sync.sync_out()
+    assert imported(sync, number)["status"] == "voided"
+    assert imported(sync, number, "-2")["total"] == imported(sync, number)["total"] * 2
+    sync.visma.control("POST", f"invoices/{number}/pay", {"amount": 10})
+    sync.sync_out()
+    assert imported(sync, number, "-2")["amount_paid"] == 1_000
+
+
+def test_changed_lines_of_a_paid_invoice_are_rejected_with_what_to_do(sync: Sync) -> None:
+    number = order(sync)["referenceNumber"]
+    sync.visma.control("POST", f"invoices/{number}/pay", {"amount": 10})
+    sync.sync_out()
+    _change_amounts(sync, number)
+    report = sync.sync_out()["invoices"].total
+    assert report.rejected == 1
+    assert "credit note" in (sync.state_out("invoices", f"Invoice-{number}").reason or "")
+    assert imported(sync, number)["status"] == "posted"
+
+
+def _change_amounts(sync: Sync, number: str) -> None:
+    """Everything costs twice as much."""
+    row = sync.visma.http.get(f"/v1/customerinvoice/{number}", params={"expandTaxDetails": "true"}).json()
+    twice = {name: row[name] * 2 for name in row if isinstance(row[name], float) and name != "exchangeRate"}
+    lines = [
+        {**line, **{name: line[name] * 2 for name in line if name.startswith(("unitPrice", "amount"))}}
+        for line in row["invoiceLines"]
+    ]
+    taxes = [
+        {**one, "vatAmount": one["vatAmount"] * 2, "taxableAmount": one["taxableAmount"] * 2}
+        for one in row["taxDetails"]
+    ]
+    sync.visma.control("PATCH", f"invoices/{number}", {**twice, "invoiceLines": lines, "taxDetails": taxes})
+
+
+def test_a_credit_note_is_imported_for_its_invoice(sync: Sync) -> None:
+    """An adjustment where the invoice is open."""
+    number = order(sync)["referenceNumber"]
+    sync.sync_out()
+    note = sync.visma.control("POST", f"invoices/{number}/credit", {})["credit_note"]
+    sync.sync_out()
+    found = sync.chargebee.read(f"/credit_notes/VC-{note['referenceNumber']}")["credit_note"]
+    assert (found["type"], found["total"], found["reference_invoice_id"]) == (
+        "adjustment",
+        imported(sync, number)["total"],
+        f"VN-{number}",
+    )
+    assert imported(sync, number)["amount_due"] == 0
+
+
+@pytest.mark.parametrize("fault", ["lost_answer", "false_error"])
+def test_an_import_whose_answer_is_lost_stands_once(sync: Sync, fault: str) -> None:
+    """failures.md 20: its id is taken, and what stands there is the same."""
+    number = order(sync)["referenceNumber"]
+    sync.chargebee.control("faults", [{"fault": fault, "path": "import_invoice", "times": 2}])
+    sync.sync_out()
+    sync.chargebee.control("faults", [])
+    sync.later(hours=2)
+    sync.send("invoices")
+    assert imported(sync, number)["status"] in ("posted", "not_paid")
+    assert sync.state_out("invoices", f"Invoice-{number}").outcome == "created"
+
+
+def test_an_id_that_somebody_else_took_is_rejected(sync: Sync) -> None:
+    """With both totals."""
+    number = order(sync)["referenceNumber"]
+    sync.chargebee.invoice(f"VN-{number}", customer_id=KARI)
+    report = sync.sync_out()["invoices"].total
+    assert (report.rejected, imported(sync, number)["total"]) == (1, 12_500)
+    assert "another invoice" in (sync.state_out("invoices", f"Invoice-{number}").reason or "")
+
+
+def test_a_line_below_zero_is_rejected_with_what_to_do(sync: Sync) -> None:
+    number = order(sync, {"price": "100.00", "quantity": 2}, {"price": "-10.00"})["referenceNumber"]
+    assert sync.sync_out()["invoices"].total.rejected >= 1
+    assert "credit note" in (sync.state_out("invoices", f"Invoice-{number}").reason or "")
+
+
+def test_every_invoice_of_the_books_ends_in_one_outcome(open_one: OpenSync) -> None:
+    """The awkward ones, too; what is imported has Visma's total to the cent."""
+    sync = open_one()
+    sync.sync_out()
+    rows = {row["referenceNumber"]: row for row in sync.visma.books()["invoices"]["rows"]}
+    found = [one for one in sync.chargebee.listed("invoices", limit=100) if one["status"] != "voided"]
+    assert len(found) > 20
+    for invoice in found:
+        row = rows[invoice["id"].removeprefix("VN-")]
+        assert invoice["total"] == round(row["amountInCurrency"] * 100)
