@@ -121,9 +121,13 @@ def _date(kind: Kind, resource: Mapping[str, Any]) -> int:
 
 
 def _rate(resource: Mapping[str, Any]) -> str | None:
-    """Invoices carry `exchange_rate`; credit notes a list of them, or nothing."""
+    """Invoices carry `exchange_rate`; credit notes a list of them, or nothing. Raises ValueError for what is none."""
     rate = resource.get("exchange_rate")
-    return None if rate is None else str(rate)
+    if rate is None:
+        return None
+    if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 < rate < float("inf"):
+        raise ValueError("the exchange rate is no number above zero")
+    return str(rate)
 
 
 def _taxes(resource: Mapping[str, Any]) -> dict[str, list[Tax]]:

@@ -93,8 +93,8 @@ def map_document(record: Record, settings: EventsSettings, origin: Origin, prefi
         return document
     if (left_out := left_alone(document, settings, prefixes)) is not None:
         return left_out
-    if (refused := _refused(document)) is not None:
-        return refused
+    if (wrong := refused(document)) is not None:
+        return wrong
     day = day_of(document.date, ZoneInfo(settings.timezone))
     try:
         postings = list(_postings(document, settings))
@@ -137,13 +137,7 @@ def body_of(
     rate = Decimal(document.exchange_rate) if document.exchange_rate else Decimal(1)
     members = {
         "transactionDate": f"{day}T00:00:00",
-        "description": settings.description.format(
-            document=document.id,
-            kind=document.kind.replace("_", " "),
-            customer=document.customer_id,
-            subscription=document.subscription_id or "",
-            period=period,
-        )[:LONGEST_TEXT],
+        "description": description_of(document, settings, period),
         "currencyId": document.currency,
         **({"exchangeRate": float(rate)} if rate != 1 else {}),
         **({"branch": settings.branch} if settings.branch else {}),
@@ -157,6 +151,17 @@ def body_of(
         "release": settings.release,
         "members": members,
     }
+
+
+def description_of(document: Document, settings: EventsSettings, period: str) -> str:
+    """What a transaction or an invoice is called in Visma."""
+    return settings.description.format(
+        document=document.id,
+        kind=document.kind.replace("_", " "),
+        customer=document.customer_id,
+        subscription=document.subscription_id or "",
+        period=period,
+    )[:LONGEST_TEXT]
 
 
 def line_of(posting: Posting, currency: str, settings: EventsSettings) -> dict[str, Any] | None:
@@ -224,7 +229,8 @@ def _only(named: Mapping[str, str]) -> str | None:
     return values.pop() if len(values) == 1 else None
 
 
-def _refused(document: Document) -> Reject | None:
+def refused(document: Document) -> Reject | None:
+    """Why a document is not posted by rule; None: it is."""
     if document.special is not None:
         return Reject(
             f"{document.id} writes a claim off. Which account bears the loss, and what becomes of its VAT, is the "
