@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from ml_connector.engine.checkpoints import reached
 from ml_connector.engine.ports import Delivery
 from ml_connector.engine.records import NOTHING, Change, Operation, Outcome, Result
 from ml_connector.http import CallProblem, RecordRefused, Uncertain, to_json
@@ -84,6 +85,7 @@ class JournalWriter:
             if is_about_period(problem):
                 self._ledger.forget_periods()  # closed since they were read: the next attempt takes the next one
             raise
+        reached("visma: transaction created")
         batch = Batch(written.key, period.name, "Hold" if members["hold"] else "Balanced")
         return self._released(change, batch, payload=to_json(wrap(members)), correlation_id=written.correlation_id)
 
