@@ -19,6 +19,7 @@ from ml_connector.store.deliveries import Deliveries, State
 from ml_connector.store.landing import Landings
 from ml_connector.store.ledger import Ledger
 from ml_connector.store.vault import Vault, new_key, parse_key
+from ml_connector_tests.databases import new_database
 from ml_connector_tests.engine.world import CONTACTS, CUSTOMERS, START, Account, Clock, Members, World
 
 TARGET = "mailbox"
@@ -110,7 +111,7 @@ def sync_on_both(database: Database, tmp_path: Path) -> Sync:
 
 @contextmanager
 def open_sync(folder: Path) -> Iterator[Sync]:
-    database = Database.open(f"sqlite:///{folder / 'ledger.db'}")
+    database = new_database(folder / "ledger.db")
     try:
         yield sync_on(database, folder)
     finally:

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from ml_connector.store.database import Database
 from ml_connector.store.landing import Landings
 from ml_connector.store.ledger import Ledger
 from ml_connector.store.vault import Vault, new_key, parse_key
+from ml_connector_tests.databases import new_database
 from ml_connector_tests.simulators.chargebee_support import Chargebee, serve_chargebee
 from ml_connector_tests.simulators.visma_support import Visma, serve_visma
 from ml_connector_tests.systems.chargebee.support import Sync, open_sync
@@ -48,7 +48,7 @@ def visma(visma_company: Visma) -> Visma:
 
 @pytest.fixture
 def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    database = Database.open(f"sqlite:///{tmp_path / 'ledger.db'}")
+    database = new_database(tmp_path / "ledger.db")
     vault = Vault.open(database, parse_key(new_key()))
     yield Ledger(database, vault, Landings(tmp_path / "landings", vault.landing_key), "nordic")
     database.close()

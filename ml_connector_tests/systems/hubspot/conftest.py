@@ -14,6 +14,7 @@ from ml_connector.store.landing import Landings
 from ml_connector.store.ledger import Ledger
 from ml_connector.store.vault import Vault, new_key, parse_key
 from ml_connector.systems.hubspot.account import HubSpotAccount, connect
+from ml_connector_tests.databases import new_database
 from ml_connector_tests.systems.hubspot.support import QUICK, HubSpot, Sync, Target, serve_hubspot, settings
 
 OpenTarget = Callable[..., Target]
@@ -69,7 +70,7 @@ def target(open_target: OpenTarget) -> Target:
 @pytest.fixture
 def open_sync(tmp_path: Path, open_target: OpenTarget) -> Iterator[OpenSync]:
     """A sync with these settings."""
-    database = Database.open(f"sqlite:///{tmp_path / 'ledger.db'}")
+    database = new_database(tmp_path / "ledger.db")
     vault = Vault.open(database, parse_key(new_key()))
     ledger = Ledger(database, vault, Landings(tmp_path / "landings", vault.landing_key), "nordic")
 

@@ -15,11 +15,11 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from ml_connector.engine.deliver import is_due
-from ml_connector.store.database import Database
 from ml_connector.store.landing import Landings
 from ml_connector.store.ledger import Ledger
 from ml_connector.store.vault import Vault, new_key, parse_key
 from ml_connector.systems.hubspot.account import connect
+from ml_connector_tests.databases import new_database
 from ml_connector_tests.systems.hubspot.support import (
     QUICK,
     TARGET,
@@ -167,7 +167,7 @@ def fresh(hubspot: HubSpot) -> Iterator[Sync]:
     ):
         for step in account.setup():
             step.apply()
-        database = Database.open(f"sqlite:///{folder}/ledger.db")
+        database = new_database(Path(folder) / "ledger.db")
         vault = Vault.open(database, parse_key(new_key()))
         yield Sync(
             Ledger(database, vault, Landings(Path(folder) / "landings", vault.landing_key), "nordic"), hubspot, account

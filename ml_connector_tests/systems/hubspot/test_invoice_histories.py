@@ -17,7 +17,6 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from ml_connector.engine.deliver import is_due
-from ml_connector.store.database import Database
 from ml_connector.store.landing import Landings
 from ml_connector.store.ledger import Ledger
 from ml_connector.store.vault import Vault, new_key, parse_key
@@ -25,6 +24,7 @@ from ml_connector.systems.hubspot.account import connect
 from ml_connector.systems.hubspot.invoices import CREDIT_NOTES, INVOICES
 from ml_connector.systems.hubspot.settings import Settings
 from ml_connector.systems.hubspot.transactions import TRANSACTIONS
+from ml_connector_tests.databases import new_database
 from ml_connector_tests.systems.hubspot.invoice_support import (
     DocumentSync,
     amount_of,
@@ -187,7 +187,7 @@ def fresh(hubspot: HubSpot, line_key: str | None) -> Iterator[DocumentSync]:
     with tempfile.TemporaryDirectory() as folder, connect(chosen, hubspot.credentials, QUICK) as account:
         for one in account.setup():
             one.apply()
-        database = Database.open(f"sqlite:///{folder}/ledger.db")
+        database = new_database(Path(folder) / "ledger.db")
         vault = Vault.open(database, parse_key(new_key()))
         landings = Landings(Path(folder) / "landings", vault.landing_key)
         yield DocumentSync(Ledger(database, vault, landings, "nordic"), hubspot, account)

@@ -19,13 +19,13 @@ from ml_connector.engine.ports import Entity, Page
 from ml_connector.engine.records import SourceRow
 from ml_connector.engine.windows import Windows
 from ml_connector.store.checks import resubscribed
-from ml_connector.store.database import Database
 from ml_connector.store.deliveries import Deliveries, State
 from ml_connector.store.landing import Landings
 from ml_connector.store.ledger import Ledger
 from ml_connector.store.vault import Vault, new_key, parse_key
 from ml_connector.systems.mailchimp import earlier
 from ml_connector.systems.mailchimp.flows import MembersFlow
+from ml_connector_tests.databases import new_database
 from ml_connector_tests.simulators.mailchimp_support import Mailchimp
 from ml_connector_tests.systems.mailchimp.conftest import OpenTarget
 from ml_connector_tests.systems.mailchimp.support import AUDIENCE, Target, contact, customer, settings
@@ -97,7 +97,7 @@ class Nordic:
 def nordic(tmp_path: Path, open_target: OpenTarget, mailchimp: Mailchimp) -> Iterator[Nordic]:
     """A company whose target sends more than five changes in batches of ten."""
     mailchimp.configure(batch_seconds=0.05)
-    with closing(Database.open(f"sqlite:///{tmp_path / 'ledger.db'}")) as database:
+    with closing(new_database(tmp_path / "ledger.db")) as database:
         vault = Vault.open(database, parse_key(new_key()))
         landings = Landings(tmp_path / "landings", vault.landing_key)
         company = Nordic(Ledger(database, vault, landings, "nordic"), open_target(batch_above=5, batch_size=10))
