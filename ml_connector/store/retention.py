@@ -1,4 +1,5 @@
-"""What is thrown away: landings that no newest version lies in any more, and what crashed reads left behind.
+"""What is thrown away: landings that no newest version lies in any more, what crashed reads left behind, and the bodies
+of events that were refused long ago.
 
 The newest landed version of a key is never touched: its pointer keeps its file.
 """
@@ -8,11 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import and_, delete, exists, select
+from sqlalchemy import and_, delete, exists, select, update
 
 from ml_connector.store.database import Database
 from ml_connector.store.landing import Landings
-from ml_connector.store.tables import landing, source_row
+from ml_connector.store.tables import inbox, landing, source_row
 
 ABANDONED_AFTER = timedelta(days=1)  # no read writes a file for so long, or leaves it unrecorded
 
@@ -41,7 +42,9 @@ def sweep(database: Database, landings: Landings, now: datetime, keep: timedelta
         ~exists().where(same, source_row.c.landing_id == landing.c.id),
         ~exists().where(same, source_row.c.seq == landing.c.id),
     )
+    refused = update(inbox).where(inbox.c.settled_at < now - keep, inbox.c.body.is_not(None)).values(body=None)
     with database.begin() as connection:
+        connection.execute(refused)
         paths = list(connection.scalars(unused.returning(landing.c.path)))
     for path in paths:
         if path is not None:

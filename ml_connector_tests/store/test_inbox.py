@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from ml_connector.store.database import Database
 from ml_connector.store.inbox import Inbox
+from ml_connector.store.landing import Landings
+from ml_connector.store.retention import sweep
 from ml_connector.store.vault import Vault, new_key, parse_key
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
@@ -60,3 +63,14 @@ def test_targets_have_inboxes_of_their_own(inbox: Inbox, database: Database) -> 
     other = Inbox(database, inbox._vault, "nordic", "other")
     inbox.store("ev_1", b"", NOW)
     assert (other.waiting(), other.store("ev_1", b"", NOW)) == ([], True)
+
+
+def test_the_body_of_a_refused_event_is_erased_in_time(inbox: Inbox, database: Database, tmp_path: Path) -> None:
+    """Its id stays: it is refused however often it comes."""
+    inbox.store("ev_1", b"somebody's", NOW)
+    inbox.refuse(["ev_1"], "unknown", "run", NOW)
+    landings = Landings(tmp_path / "landings", bytes(32))
+    sweep(database, landings, NOW + timedelta(days=30), timedelta(days=90))
+    assert inbox.body("ev_1") == b"somebody's"
+    sweep(database, landings, NOW + timedelta(days=91), timedelta(days=90))
+    assert (inbox.body("ev_1"), inbox.counts()) == (None, {"refused": 1})
