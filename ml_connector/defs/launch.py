@@ -138,7 +138,8 @@ class _Launcher:
             config = deliver_config(target, keys, reread=reread)
             with watched(self.home.database, run_id, self.progress, f"Delivering to {target.id}", records_delivered):
                 events = self._run(deliver_job(target), run_id, config, range_tags(*_ends(span)))
-        entry = {"run_id": run_id, "company": company.name, "target": target.name, "windows": _ends(span), "flows": []}
+        entry: dict[str, Any] = {"run_id": run_id, "company": company.name, "target": target.name}
+        entry |= {"windows": _ends(span), "flows": []}
         with self.home.database.connect() as connection:
             for found in deliveries(connection, [run_id]):
                 entry |= found

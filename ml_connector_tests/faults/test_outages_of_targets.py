@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -26,6 +27,7 @@ from ml_connector_tests.faults.site import STOPPED, Site
 WRITE = {"mailchimp": "/members/", "hubspot": "/batch/upsert"}
 METHOD = {"mailchimp": "PUT", "hubspot": "POST"}
 DAY = 1_000  # calls
+LATE = 5.0  # seconds
 
 at_hubspot = pytest.mark.parametrize("site", ["hubspot"], indirect=True)
 
@@ -102,6 +104,26 @@ def test_a_lost_answer_of_a_write_leaves_the_newest_version(site: Site) -> None:
     assert site.sync() == 0
     wait_out(site)
     all_is_well(site)
+
+
+@at_hubspot
+def test_a_write_that_commits_late_never_ends_on_top_of_a_newer_one(site: Site) -> None:
+    """failures.md 35, for states: the repetition was answered; the first try still is to be waited for."""
+    changed = stir(site)
+    with trouble(site.hubspot, {"fault": "late_commit", "path": WRITE["hubspot"], "times": 1, "seconds": LATE}):
+        assert site.sync() == 0
+        for number in changed:
+            site.change(number, name=f"Nyere {number}")
+        assert site.sync() == 0
+        waiting = problems(site)
+        assert {problem["class"] for problem in waiting.values()} == {"in doubt"}
+        assert set(waiting) == set(changed)
+        while site.hubspot.control("faults")["pending"]:
+            time.sleep(0.1)
+    wait_out(site)
+    all_is_well(site)
+    names = {one["properties"].get("name") for one in site.hubspot.control("records/companies?count=10000")["records"]}
+    assert {f"Nyere {number}" for number in changed} <= names
 
 
 @contextmanager

@@ -55,6 +55,7 @@ class SaleLine:
         price: for one, in the document's currency.
         vat: the VAT code.
         discount: percent.
+        account: of the general ledger; None: the VAT code's own.
     """
 
     description: str
@@ -63,6 +64,7 @@ class SaleLine:
     vat: str
     subaccount: str
     discount: Decimal = ZERO
+    account: str | None = None
 
     def gross(self, rate: Decimal) -> Amount:
         return Amount.of(self.quantity * self.price, rate)

@@ -152,7 +152,7 @@ def _line(at: int, line: SaleLine, sale: Sale) -> Members:
         "discountPercent": float(line.discount),
         **line.rebate(sale.rate).members("discountAmount"),
         "manualDiscount": bool(line.discount),
-        "account": account_ref(code.sales),
+        "account": account_ref(line.account or code.sales),
         "subaccount": subaccount_ref(line.subaccount),
         "vatCode": {"id": code.id, "description": code.description},
         "branchNumber": _BRANCHES[sale.branch],
@@ -171,6 +171,7 @@ def lines_of(row: Members) -> list[SaleLine]:
             line["vatCode"]["id"],
             line["subaccount"]["subaccountNumber"],
             decimal(line["discountPercent"]),
+            line["account"]["number"],
         )
         for line in row["invoiceLines"]
     ]

@@ -64,21 +64,21 @@ LINE: Mapping[str, tuple[type, ...]] = {
 }
 """JournalTransactionUpdateDto and its lines (appendix). Unknown members are ignored, as everywhere."""
 
-_ACCOUNTS = {row["accountCD"]: row for row in ACCOUNTS}
-_BRANCHES = {row["number"] for row in BRANCHES if row["isActive"]}
+KNOWN_ACCOUNTS = {row["accountCD"]: row for row in ACCOUNTS}
+OPEN_BRANCHES = {row["number"] for row in BRANCHES if row["isActive"]}
 
 
 async def create(request: Request) -> Response:
     store, body = store_of(request), await update_model(request)
-    header = _plain(body, HEADER)
-    day = _day(header.get("transactionDate"), store)
+    header = plain(body, HEADER)
+    day = day_of(header.get("transactionDate"), store)
     period = str(header.get("financialPeriod") or f"{day:%Y%m}")
-    _check_period(store, period)
+    check_period(store, period)
     currency = str(header.get("currencyId") or BASE_CURRENCY)
     if currency not in RATES:
         raise ApiError(400, f"Error: 'Currency' '{currency}' cannot be found in the system.")
     branch = str(header.get("branch") or "1")
-    if branch not in _BRANCHES:
+    if branch not in OPEN_BRANCHES:
         raise ApiError(400, f"Error: 'Branch' '{branch}' cannot be found in the system.")
     if str(header.get("ledger") or LEDGER) != LEDGER:
         raise ApiError(400, f"Error: 'Ledger' '{header['ledger']}' cannot be found in the system.")
@@ -110,7 +110,7 @@ async def release(request: Request) -> Response:
         if store.settings.failed_release == 400:
             raise ApiError(400, message)
         return json_response({"actionId": number, "actionResult": "Failed", "errorInfo": message})
-    _check_period(store, header["financialPeriod"])
+    check_period(store, header["financialPeriod"])
     store.journal.change(header | {"status": "Posted", "hold": False}, lines)
     return json_response({"actionId": number, "actionResult": "Done", "errorInfo": ""})
 
@@ -119,11 +119,11 @@ async def periods(request: Request) -> Response:
     return json_response(store_of(request).periods.rows())
 
 
-def _plain(body: Members, kinds: Mapping[str, tuple[type, ...]]) -> Members:
+def plain(body: Members, kinds: Mapping[str, tuple[type, ...]]) -> Members:
     return {name: unwrapped(name, body[name], kind) for name, kind in kinds.items() if name in body}
 
 
-def _day(text: object, store: Store) -> date:
+def day_of(text: object, store: Store) -> date:
     if text is None:
         return store.settings.now().astimezone(store.zone).date()
     try:
@@ -132,7 +132,7 @@ def _day(text: object, store: Store) -> date:
         raise ApiError(400, "The value of transactionDate could not be converted.") from error
 
 
-def _check_period(store: Store, period: str) -> None:
+def check_period(store: Store, period: str) -> None:
     if not store.periods.exists(period):
         raise ApiError(400, f"Error: The financial period {period[4:]}-{period[:4]} does not exist.")
     if not store.periods.is_open(period):
@@ -149,9 +149,9 @@ def _lines(body: Members) -> list[Members]:
 def _entry(wrapped: Members, rate: Decimal) -> Entry:
     if wrapped.get("operation", "Insert") != "Insert":
         raise ApiError(400, "The operation of a new line is Insert.")
-    line = _plain(wrapped, LINE)
+    line = plain(wrapped, LINE)
     number = str(line.get("accountNumber") or "")
-    account = _ACCOUNTS.get(number)
+    account = KNOWN_ACCOUNTS.get(number)
     if account is None:
         raise ApiError(400, f"Error: 'Account' '{number}' cannot be found in the system.")
     if not account["active"] or not account["allowManualEntry"]:
@@ -167,13 +167,13 @@ def _entry(wrapped: Members, rate: Decimal) -> Entry:
         Amount.of(debit - credit, rate),
         str(line.get("transactionDescription") or ""),
         str(line.get("referenceNumber") or ""),
-        _subaccount(wrapped),
+        subaccount_of(wrapped),
         vat=vat,
         storno=(debit or credit) < 0,
     )
 
 
-def _subaccount(line: Members) -> str:
+def subaccount_of(line: Members) -> str:
     """All segments of the dimension SUBACCOUNT, each with its whole value (section 7)."""
     segments = line.get("subaccount")
     if segments is None:

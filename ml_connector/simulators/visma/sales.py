@@ -12,7 +12,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from ml_connector.simulators.visma.amounts import ZERO, Amount, SaleLine, decimal, totals_of
+from ml_connector.simulators.visma.amounts import ZERO, Amount, SaleLine, decimal, shared, totals_of
 from ml_connector.simulators.visma.chart import BANK, RECEIVABLES
 from ml_connector.simulators.visma.desk import Desk
 from ml_connector.simulators.visma.errors import not_found
@@ -218,7 +218,8 @@ class Sales:
         text = f"{'Faktura' if row['documentType'] == INVOICE else 'Kreditnota'} {number}"
         parts: list[tuple[str, Amount, str | None]] = [(RECEIVABLES, totals.amount, None)]
         for code, (of, vat) in totals.taxes.items():
-            parts += [(VAT[code].sales, -of, code), (VAT[code].account, -vat, code)]
+            parts += [(account, -part, code) for account, part in _by_account(lines_of(row), code, of, rate)]
+            parts.append((VAT[code].account, -vat, code))
         kind = "INV" if row["documentType"] == INVOICE else "CRM"
         entries = [
             Entry(account, amount if sign > 0 else -amount, text, number, vat=code, partner=partner, kind=kind)
@@ -253,6 +254,16 @@ class Sales:
         row["timeStamp"] = self._desk.version()
         self.tables[row["documentType"]].put(int(row["referenceNumber"]), row)
         return row
+
+
+def _by_account(lines: Sequence[SaleLine], code: str, of: Amount, rate: Decimal) -> list[tuple[str, Amount]]:
+    """What the lines of a VAT code come to, less their share of the discount, by account."""
+    sums: dict[str, Decimal] = {}
+    for line in lines:
+        if line.vat == code:
+            account = line.account or VAT[code].sales
+            sums[account] = sums.get(account, ZERO) + line.amount(rate).doc
+    return list(zip(sums, shared(of, list(sums.values())), strict=True))
 
 
 def _status(balance: Amount) -> str:

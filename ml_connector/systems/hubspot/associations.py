@@ -11,8 +11,8 @@ from ml_connector.http import BatchRefused, CallProblem, Decision, to_json
 from ml_connector.systems.hubspot.answered import AnsweredAtOnce
 from ml_connector.systems.hubspot.batches import Reply, batched, halves, refused
 from ml_connector.systems.hubspot.client import LINKS, HubSpotClient
+from ml_connector.systems.hubspot.drafts import sentence
 from ml_connector.systems.hubspot.errors import MISSING, NOT_FOUND, decide_item
-from ml_connector.systems.hubspot.group import sentence
 
 Pair = tuple[str, str]
 

@@ -14,7 +14,7 @@ from ml_connector.systems.hubspot.answered import AnsweredAtOnce
 from ml_connector.systems.hubspot.batches import batched
 from ml_connector.systems.hubspot.check import account
 from ml_connector.systems.hubspot.client import BATCH
-from ml_connector.systems.hubspot.group import Halted
+from ml_connector.systems.hubspot.drafts import Halted
 
 Ready = TypeVar("Ready")
 

@@ -24,8 +24,8 @@ from ml_connector.systems.hubspot.batches import Input, Reply, Write, refused
 from ml_connector.systems.hubspot.children import Children, Parent
 from ml_connector.systems.hubspot.client import HubSpotClient
 from ml_connector.systems.hubspot.deals import DEALS, Choice, Deals, Sought
+from ml_connector.systems.hubspot.drafts import Halted, sentence
 from ml_connector.systems.hubspot.errors import NOT_FOUND
-from ml_connector.systems.hubspot.group import Halted, sentence
 from ml_connector.systems.hubspot.heirs import associate_or_heirs, is_gone
 from ml_connector.systems.hubspot.merging import for_new
 from ml_connector.systems.hubspot.pairs import associate, part

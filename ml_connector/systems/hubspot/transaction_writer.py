@@ -10,8 +10,8 @@ from ml_connector.engine.records import Change, Outcome, Result
 from ml_connector.http import Stopped, to_json
 from ml_connector.systems.hubspot.batches import Input, Reply, Write
 from ml_connector.systems.hubspot.client import HubSpotClient
+from ml_connector.systems.hubspot.drafts import Halted, sentence
 from ml_connector.systems.hubspot.errors import NOT_FOUND
-from ml_connector.systems.hubspot.group import Halted, sentence
 from ml_connector.systems.hubspot.heirs import associate_or_heirs, is_gone
 from ml_connector.systems.hubspot.in_groups import InGroups
 from ml_connector.systems.hubspot.merging import for_new

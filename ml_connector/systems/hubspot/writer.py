@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from ml_connector.engine.records import Change, Result
 from ml_connector.systems.hubspot.client import HubSpotClient
-from ml_connector.systems.hubspot.group import Group, Kind
+from ml_connector.systems.hubspot.drafts import Kind
+from ml_connector.systems.hubspot.group import Group
 from ml_connector.systems.hubspot.in_groups import InGroups
 from ml_connector.systems.hubspot.mapping import TWIN
 from ml_connector.systems.hubspot.matching import Matcher

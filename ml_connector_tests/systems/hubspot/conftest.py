@@ -87,10 +87,29 @@ def sync(open_sync: OpenSync) -> Sync:
 
 
 @pytest.fixture
-def sync_on_both(database: Database, tmp_path: Path, open_target: OpenTarget) -> Sync:
-    """Every flow with its default settings, on SQLite and on PostgreSQL."""
-    vault = Vault.open(database, parse_key(new_key()))
-    ledger = Ledger(database, vault, Landings(tmp_path / "landings", vault.landing_key), "nordic")
-    every = {name: {} for name in ("companies", "contacts", "suppliers", "invoices", "transactions")}
-    target = open_target(flows=every)
-    return Sync(ledger, target.hubspot, target.account)
+def open_on_both(database: Database, tmp_path: Path, open_target: OpenTarget) -> OpenSync:
+    """Every flow, with these blocks in place of the default ones, on SQLite and on PostgreSQL."""
+
+    def open_one(**blocks: Any) -> Sync:
+        vault = Vault.open(database, parse_key(new_key()))
+        ledger = Ledger(database, vault, Landings(tmp_path / "landings", vault.landing_key), "nordic")
+        every: dict[str, Any] = {
+            name: {} for name in ("companies", "contacts", "suppliers", "invoices", "transactions")
+        }
+        target = open_target(flows=every | blocks)
+        return Sync(ledger, target.hubspot, target.account)
+
+    return open_one
+
+
+@pytest.fixture
+def sync_on_both(open_on_both: OpenSync) -> Sync:
+    """With the default settings."""
+    return open_on_both()
+
+
+@pytest.fixture
+def everything_on_both(open_on_both: OpenSync) -> Sync:
+    """With what is off by default."""
+    invoices = {"payments": "records", "segments": {"visma_region": 2}, "deals": {"only_open": True}}
+    return open_on_both(invoices=invoices, transactions={"segments": {"region": 2}})

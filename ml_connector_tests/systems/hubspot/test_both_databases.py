@@ -7,8 +7,17 @@ from typing import Any
 
 import pytest
 
-from ml_connector_tests.systems.hubspot.invoice_support import DocumentSync, batch, credit_note, invoice, line, payment
+from ml_connector_tests.systems.hubspot.invoice_support import (
+    DocumentSync,
+    batch,
+    credit_note,
+    invoice,
+    line,
+    payment,
+    posting,
+)
 from ml_connector_tests.systems.hubspot.support import Sync, contact, counts, customer, supplier
+from ml_connector_tests.systems.hubspot.test_transactions import dimension, in_region
 
 LONG = "9" * 300
 
@@ -37,6 +46,21 @@ def test_every_flow_delivers_and_finds_nothing_to_do_after_that(sync: DocumentSy
         customer(name="Nordfisk Holding AS"), invoice("100045", line(1), line(2), paid=[payment("250")])
     )
     assert counts(reports["companies"]) == counts(reports["invoices"]) == {"read": 1, "updated": 1}
+
+
+def test_payments_and_segments_come_over_and_are_followed(everything_on_both: Sync) -> None:
+    """What is off by default as well."""
+    sync = DocumentSync(everything_on_both.ledger, everything_on_both.hubspot, everything_on_both.account)
+    lines = [posting("1500", "1250"), posting("3000", "-1000", **in_region("0100")), posting("2700", "-250")]
+    sync.visma.put(dimension(v0100="East"))
+    reports = sync.sync(customer(), invoice(paid=[payment("250")]), batch("000123", *lines))
+    assert counts(reports["transactions"]) == counts(reports["invoices"]) == {"read": 1, "created": 1}
+    assert len(sync.hubspot.records("commerce_payments")) == 1
+    sync.visma.put(dimension(v0100="East\0ern"), invoice(paid=[payment("250"), payment("1000", "700002")]))
+    sync.read()
+    reports = sync.deliver()
+    assert counts(reports["transactions"]) == counts(reports["invoices"]) == {"read": 1, "updated": 1}
+    assert len(sync.hubspot.records("commerce_payments")) == 2
 
 
 @pytest.mark.parametrize("number", ["10001\0", LONG, "10\u2028001"], ids=["nul", "long", "separator"])
