@@ -14,13 +14,14 @@ EXAMPLE = "Example: ml-connector problems nordic/mailchimp"
 def run(selection: Selection = None, as_json: output.AsJson = False) -> None:
     """List what is rejected or failed now, with the reason, the oldest first.
 
-    A failed record is tried again by itself; a rejected one waits for a new version, a changed mapping or a replay.
+    A failed record is tried again by itself; a rejected one waits for a new version, a changed mapping or a replay. A
+    refused event was told of by a webhook, and the system that is said to have sent it does not know it.
     """
     from ml_connector.store import reports
 
     with opened() as home, home.database.connect() as connection:
         company, target = known(home.config, selection)
-        rows = reports.problems(connection, company, target)
+        rows = [*reports.problems(connection, company, target), *reports.refused_events(connection, company, target)]
     if as_json:
         output.document(rows)
     elif not rows:

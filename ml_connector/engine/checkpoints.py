@@ -29,8 +29,9 @@ INWARD_CHECKPOINTS: Final = (
     "told: inbox noted",
     "derive: everything landed",
     "derive: taken up",
+    "visma: transaction created",
 )
-"""Between what a webhook told and what is made of it."""
+"""Between what a webhook told, what is made of it, and what then stands in the books."""
 INVOICE_CHECKPOINTS: Final = (
     "hubspot: invoices written",
     "hubspot: line items written",

@@ -1,4 +1,4 @@
-"""`key IN (...)` for many keys, and a join with many pairs, as one parameter.
+"""`key IN (...)` for many keys, as one parameter.
 
 SQLAlchemy writes and compiles an IN list anew for every number of keys; with a thousand keys that costs more than the
 query. Here the keys travel as one JSON text, and the statement stays the same.
@@ -6,11 +6,11 @@ query. Here the keys travel as one JSON text, and the statement stays the same.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, TableValuedAlias, Text, bindparam
+from sqlalchemy import ColumnElement, Text, bindparam
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
@@ -37,29 +37,6 @@ def among(column: ColumnElement[Any], values: Iterable[str]) -> ColumnElement[bo
     """Whether a text column holds one of these values."""
     texts = bindparam(None, orjson.dumps(list(values)).decode(), type_=Text())
     return column.op("IN", is_comparison=True)(_Texts(texts))
-
-
-class _Pairs(FunctionElement[str]):
-    """The members of a JSON object, as rows."""
-
-    inherit_cache = True
-    type = Text()
-
-
-@compiles(_Pairs, "sqlite")
-def _sqlite_pairs(element: _Pairs, compiler: SQLCompiler, **how: Any) -> str:
-    return f"json_each({compiler.process(element.clauses, **how)})"
-
-
-@compiles(_Pairs, "postgresql")
-def _postgresql_pairs(element: _Pairs, compiler: SQLCompiler, **how: Any) -> str:
-    return f"jsonb_each_text(CAST({compiler.process(element.clauses, **how)} AS JSONB))"
-
-
-def pairs(values: Mapping[str, str]) -> TableValuedAlias:
-    """These pairs of texts as a table with the columns `key` and `value`."""
-    texts = bindparam(None, orjson.dumps(values).decode(), type_=Text())
-    return _Pairs(texts).table_valued("key", "value", name="pair")
 
 
 class _Hex(FunctionElement[str]):

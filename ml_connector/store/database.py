@@ -173,7 +173,8 @@ def _prepare_file(path: Path) -> None:
 def _engine(target: URL) -> Engine:
     # hide_parameters: rows hold personal data, and errors end up in logs.
     if target.get_backend_name() == "sqlite":
-        engine = create_engine(target, hide_parameters=True, connect_args={"timeout": BUSY_SECONDS})
+        # lifo: each connection has a cache of its own, so the one that was used last is taken again
+        engine = create_engine(target, hide_parameters=True, connect_args={"timeout": BUSY_SECONDS}, pool_use_lifo=True)
         event.listen(engine, "connect", _set_up_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine

@@ -18,7 +18,7 @@ import orjson
 from sqlalchemy import Row, Select, and_, bindparam, delete, exists, func, literal, or_, select, union_all, update
 from sqlalchemy.engine import Connection
 
-from ml_connector.store.among import among, pairs
+from ml_connector.store.among import among
 from ml_connector.store.database import Database
 from ml_connector.store.landing import Landings
 from ml_connector.store.tables import OTHER_LINK, delivery, flow_state, intent, landing, record_state, source_row
@@ -485,10 +485,11 @@ class Deliveries:
         """
         if not changed:
             return
-        pair = pairs({claim: key or "" for claim, key in changed.items()})
+        own = [f"{claim}\n{key}" for claim, key in changed.items() if key is not None]  # no name has a line break
+        others = ~among(record_state.c.claim.concat("\n").concat(record_state.c.key), own)
         connection.execute(
             update(record_state)
-            .where(self._mine(record_state), record_state.c.claim == pair.c.key, record_state.c.key != pair.c.value)
+            .where(self._mine(record_state), among(record_state.c.claim, changed), others)
             .values(due_at=now)
         )
 

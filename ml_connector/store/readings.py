@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import and_, exists, func, select, update
 
-from ml_connector.store.among import among, hexadecimal, pairs
+from ml_connector.store.among import among, hexadecimal
 from ml_connector.store.database import Database
 from ml_connector.store.tables import entity_state, landing, reading, source_row
 from ml_connector.store.vault import Vault
@@ -125,9 +125,13 @@ class Readings:
             digests: key -> digest of the row's content.
             lost: landings that do not count.
         """
-        pair = pairs({key: digest.hex() for key, digest in digests.items()})
-        same = (source_row.c.key == pair.c.key, hexadecimal(source_row.c.digest) == pair.c.value)
-        change = update(source_row).where(self._of(entity), *same, source_row.c.vanished_at.is_(None))
+        same = among(
+            source_row.c.key.concat("\n").concat(hexadecimal(source_row.c.digest)),  # no key has a line break
+            [f"{key}\n{digest.hex()}" for key, digest in digests.items()],
+        )
+        change = update(source_row).where(
+            self._of(entity), among(source_row.c.key, digests), same, source_row.c.vanished_at.is_(None)
+        )
         if lost:
             change = change.where(source_row.c.landing_id.not_in(lost))
         with self._database.begin() as connection:

@@ -15,6 +15,7 @@ from ml_connector.store.tables import (
     delivery,
     entity_state,
     flow_state,
+    inbox,
     landing,
     record_state,
     source_row,
@@ -70,6 +71,35 @@ def problems(connection: Connection, company: str | None = None, target: str | N
         .order_by(record_state.c.first_seen, record_state.c.company, record_state.c.target, record_state.c.key)
     )
     return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def refused_events(
+    connection: Connection, company: str | None = None, target: str | None = None
+) -> list[dict[str, Any]]:
+    """Events that a webhook told of and the system itself does not know; the keys are those of `problems --json`."""
+    query = (
+        select(inbox.c.company, inbox.c.target, inbox.c.event_id, inbox.c.reason, inbox.c.received_at, inbox.c.run_id)
+        .add_columns(inbox.c.settled_at)
+        .where(inbox.c.state == "refused", *_of(inbox, company, target))
+        .order_by(inbox.c.received_at, inbox.c.event_id)
+    )
+    return [
+        {
+            "company": row.company,
+            "target": row.target,
+            "flow": "events",
+            "key": row.event_id,
+            "outcome": "refused",
+            "class": "unknown event",
+            "reason": row.reason,
+            "vendor_code": None,
+            "first_seen": row.received_at,
+            "last_tried": row.settled_at,
+            "attempts": 1,
+            "run_id": row.run_id,
+        }
+        for row in connection.execute(query)
+    ]
 
 
 def flow_status(connection: Connection, company: str, target: str, flow: str, entity: str) -> FlowStatus:

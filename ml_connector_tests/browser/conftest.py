@@ -55,9 +55,16 @@ def chromium() -> str:
 
 
 @pytest.fixture(scope="module")
-def pages(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pages]:
+def targets() -> tuple[str, ...]:
+    """Where the site delivers to; a module may say something else."""
+    return ("mailchimp",)
+
+
+@pytest.fixture(scope="module")
+def pages(chromium: str, targets: tuple[str, ...], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pages]:
     """300 customers, synchronised once as the command line does it, and the webserver on that home."""
-    with open_site(tmp_path_factory.mktemp("site"), customers=300) as site, Processes() as processes:
+    folder = tmp_path_factory.mktemp("site")
+    with open_site(folder, customers=300, targets=targets) as site, Processes() as processes:
         assert site.sync() == 0
         [port] = free_ports(1)
         workspace = str(site.home.path / "workspace.yaml")

@@ -21,6 +21,7 @@ OF_THE_README = [
     "ml-connector credentials set",
     "ml-connector check",
     "ml-connector status",
+    "ml-connector webhooks",
 ]
 
 
@@ -108,13 +109,13 @@ def test_the_compose_file_defines_what_it_names() -> None:
 
 
 def test_no_secret_stands_in_the_environment_of_a_container() -> None:
-    """Passwords and keys come from files; URLs carry none; only the code location sees the vault key."""
+    """Passwords and keys come from files; URLs carry none; only code location and receiver see the vault key."""
     services = compose()["services"]
     for name, service in services.items():
         for variable, value in service["environment"].items():
             assert not re.search(r"//[^/@]*:[^/@]*@", value), variable
             assert not re.search("PASSWORD|KEY", variable) or variable.endswith("_FILE")
-        assert ("vault_key" in service["secrets"]) == (name == "code")
+        assert ("vault_key" in service["secrets"]) == (name in ("code", "receiver"))
 
 
 def test_the_workspace_names_the_code_location() -> None:
@@ -153,6 +154,15 @@ def test_no_secret_and_no_data_gets_into_the_image() -> None:
     assert {"deploy/secrets", "deploy/home", ".demo", ".ml_connector", "home", ".venv", ".git"} <= set(ignored)
     secrets = [Path("deploy", one["file"]).as_posix() for one in compose()["secrets"].values() if "file" in one]
     assert all(any(path.startswith(f"{entry}/") for entry in ignored) for path in secrets)
+
+
+def test_the_receiver_is_watched_and_reached_where_it_listens() -> None:
+    """Its health check and its published port name the port of its command; the page's proxy sends to that one."""
+    receiver = compose()["services"]["receiver"]
+    port = receiver["command"][receiver["command"].index("--port") + 1]
+    assert f"127.0.0.1:{port}/healthz" in receiver["healthcheck"]["test"][-1]
+    assert receiver["ports"] == [f"127.0.0.1:{port}:{port}"]
+    assert f"proxy_pass http://127.0.0.1:{port};" in (DEPLOY / "README.md").read_text()
 
 
 def test_the_dockerfile_copies_what_exists_and_starts_what_is_installed() -> None:

@@ -58,6 +58,23 @@ def test_columns_that_rows_leave_out_take_their_default(database: Database) -> N
     assert (row.attempts, row.facts, row.reason) == (0, "{}", None)
 
 
+def test_what_is_the_same_in_every_row_is_given_once(database: Database) -> None:
+    """Columns of the key among them; of equal keys the last still counts."""
+    same = {"company": "nordic", "target": "hubspot", "flow": "companies", "last_tried": NOW}
+    rows = [
+        {name: value for name, value in state(key, seq=seq).items() if name not in same}
+        for key, seq in (("1", 1), ("2", 2), ("1", 3))
+    ]
+    with database.begin() as connection:
+        database.upsert(connection, record_state, rows, same=same)
+    with database.connect() as connection:
+        stored = connection.execute(select(record_state).order_by(record_state.c.key)).all()
+    assert [(row.target, row.key, row.seq, row.last_tried) for row in stored] == [
+        ("hubspot", "1", 3, NOW),
+        ("hubspot", "2", 2, NOW),
+    ]
+
+
 def test_only_the_named_columns_are_updated(database: Database) -> None:
     """Columns that are not named keep what they had."""
     with database.begin() as connection:

@@ -23,7 +23,7 @@ AGAIN = 60
 def test_every_genuine_event_is_there_once_and_no_forged_one(
     start_receiver: Callable[..., Receiver], tmp_path: Path
 ) -> None:
-    """10,000 webhooks, a fifth of them duplicates, one in twenty forged; what is not answered with 200 comes again."""
+    """failures.md 26: 10,000 of them, a fifth twice, one in twenty forged; what is not stored comes again."""
     home = make_home(tmp_path / "home")
     first = start_receiver(home)
     dice = random.Random(7)

@@ -1,7 +1,7 @@
 """POST of customer invoices and credit notes, and their release (Visma reference, section 7).
 
 An invoice's lines stand in `invoiceLines`, a credit note's in `lines`. VAT is computed here, from the lines' codes; a
-line without a code has the high rate's, as a customer of the domestic VAT zone would. That a credit note's update model
+line without a code has the high rate's, as with a customer of the domestic VAT zone. That a credit note's update model
 is else the invoice's, and that it is released like one, is inferred. The same body twice is two documents.
 """
 

@@ -12,6 +12,7 @@ back   inward.py          entities, what is derived of events, and the flows `jo
        webhooks.py        whose calls are webhooks
        derivation.py, documents.py, schedule.py       from events to documents and their months, pure
        journals.py, recognition.py                    from these to transactions of Visma's general ledger, pure
+       visma_invoices.py                              or to its customer invoices and credit notes, pure
 """
 
 from ml_connector.systems.chargebee.account import connect, read, write

@@ -18,10 +18,11 @@ from ml_connector.systems.chargebee.events import Events
 from ml_connector.systems.chargebee.invoice_writer import InvoicesWriter
 from ml_connector.systems.chargebee.inward import RECOGNITIONS
 from ml_connector.systems.chargebee.outward import CREDIT_NOTES, CUSTOMERS, INVOICES
-from ml_connector.systems.chargebee.recognition import LACKING
+from ml_connector.systems.chargebee.recognition import JOURNALS, LACKING
 from ml_connector.systems.chargebee.settings import Credentials, Settings
 from ml_connector.systems.registry import Finding, SetupStep
 from ml_connector.systems.visma.books import Books, connect_books
+from ml_connector.systems.visma.invoice_writer import InvoiceWriter
 from ml_connector.systems.visma.journal_writer import JournalWriter
 from ml_connector.systems.visma.settings import VismaCredentials, VismaSettings
 
@@ -91,6 +92,13 @@ class BooksOfEvents(Books):
         return RecognitionWriter(self._ledger) if flow == RECOGNITIONS else JournalWriter(self._ledger)
 
 
+class BooksOfInvoices(BooksOfEvents):
+    """The same, where documents become Visma's invoices and credit notes."""
+
+    def writer(self, flow: str) -> Writer:
+        return InvoiceWriter(self._ledger) if flow == JOURNALS else super().writer(flow)
+
+
 class RecognitionWriter(JournalWriter):
     """Creates the transactions of months; what was posted at once has none."""
 
@@ -129,5 +137,7 @@ def write(
 ) -> Iterator[BooksOfEvents]:
     """Open Visma's books for what the site's events end in. Makes no call yet."""
     accounts = settings.events.named_accounts if settings.events else {}
-    with connect_books(visma, credentials, company_zone, accounts, BooksOfEvents) as books:
+    as_invoices = settings.events is not None and settings.events.post == "invoices"
+    kind = BooksOfInvoices if as_invoices else BooksOfEvents
+    with connect_books(visma, credentials, company_zone, accounts, kind) as books:
         yield books

@@ -60,6 +60,9 @@ class EventsSettings(Block):
     """What comes back: events become transactions of Visma's general ledger."""
 
     from_: date = Field(alias="from", description="documents dated earlier are left alone, like 2026-11-01")
+    post: Literal["journals", "invoices"] = Field(
+        "journals", description="journals: transactions of the general ledger; invoices: invoices and credit notes"
+    )
     policy: Literal["immediate", "deferred"] = Field(
         description="immediate: revenue at once; deferred: over the days that a line is for"
     )
@@ -80,6 +83,8 @@ class EventsSettings(Block):
     def _deferring_needs_an_account(self) -> Self:
         if self.policy == "deferred" and self.accounts.deferred is None:
             raise ValueError("policy: deferred needs accounts.deferred")
+        if self.policy == "deferred" and self.post == "invoices":
+            raise ValueError("post: invoices needs policy: immediate, because an invoice posts its revenue at once")
         return self
 
     @property
@@ -92,7 +97,7 @@ class EventsSettings(Block):
     def named_accounts(self) -> dict[str, str]:
         """Every account that may be posted to -> what for."""
         own = self.accounts
-        found = {own.receivable: "receivable", own.revenue: "revenue"}
+        found = {own.revenue: "revenue"} | ({own.receivable: "receivable"} if self.post == "journals" else {})
         found |= {own.deferred: "deferred"} if own.deferred else {}
         found |= {own.rounding: "rounding"} if own.rounding else {}
         found |= {account: f"VAT {name}" for name, account in own.vat.items()}

@@ -19,6 +19,7 @@ from ml_connector.systems.chargebee.journals import Origin, map_document
 from ml_connector.systems.chargebee.money import NotMoney, major
 from ml_connector.systems.chargebee.recognition import JOURNALS, map_recognition
 from ml_connector.systems.chargebee.settings import Settings
+from ml_connector.systems.chargebee.visma_invoices import map_to_invoice
 from ml_connector.systems.visma.journal_writer import SETTLE
 
 RECOGNITIONS = "recognitions"
@@ -88,7 +89,10 @@ def _derived(derive: Callable[..., Iterator[Any]], settings: EventsSettings, pay
 
 
 def flows(settings: Settings, company: str, target: str) -> Sequence[Flow]:
-    """Documents before their months, which need them."""
+    """Documents before their months, which need them.
+
+    The flow of documents is one, whatever they become in Visma, so that after a change of `post` none is posted again.
+    """
     events = settings.events
     if events is None:
         return []
@@ -102,7 +106,7 @@ def flows(settings: Settings, company: str, target: str) -> Sequence[Flow]:
             f"{target}.documents",
             settings,
             fields,
-            lambda record: map_document(record, events, origin, prefixes),
+            _documents(events, origin, prefixes, settings.flows.customers.prefix),
         ),
         _Flow(
             RECOGNITIONS,
@@ -114,6 +118,14 @@ def flows(settings: Settings, company: str, target: str) -> Sequence[Flow]:
         ),
         _Flow(SUBSCRIPTIONS, "Subscriptions", f"{target}.subscriptions", settings, {}, keep_subscription),
     ]
+
+
+def _documents(
+    events: EventsSettings, origin: Origin, imported: tuple[str, ...], customers: str
+) -> Callable[[Record], Mapped]:
+    if events.post == "invoices":
+        return lambda record: map_to_invoice(record, events, origin, imported, customers)
+    return lambda record: map_document(record, events, origin, imported)
 
 
 def keep_subscription(record: Record) -> Mapped:

@@ -137,13 +137,7 @@ def body_of(
     rate = Decimal(document.exchange_rate) if document.exchange_rate else Decimal(1)
     members = {
         "transactionDate": f"{day}T00:00:00",
-        "description": settings.description.format(
-            document=document.id,
-            kind=document.kind.replace("_", " "),
-            customer=document.customer_id,
-            subscription=document.subscription_id or "",
-            period=period,
-        )[:LONGEST_TEXT],
+        "description": description_of(document, settings, period),
         "currencyId": document.currency,
         **({"exchangeRate": float(rate)} if rate != 1 else {}),
         **({"branch": settings.branch} if settings.branch else {}),
@@ -157,6 +151,17 @@ def body_of(
         "release": settings.release,
         "members": members,
     }
+
+
+def description_of(document: Document, settings: EventsSettings, period: str) -> str:
+    """What a transaction or an invoice is called in Visma."""
+    return settings.description.format(
+        document=document.id,
+        kind=document.kind.replace("_", " "),
+        customer=document.customer_id,
+        subscription=document.subscription_id or "",
+        period=period,
+    )[:LONGEST_TEXT]
 
 
 def line_of(posting: Posting, currency: str, settings: EventsSettings) -> dict[str, Any] | None:
@@ -226,7 +231,10 @@ def _only(named: Mapping[str, str]) -> str | None:
 
 def refusal_of(document: Document, settings: EventsSettings, prefixes: tuple[str, ...]) -> Reject | None:
     """Why a document is for people to post."""
-    by_hand, needs_lines = "post it in Visma by hand.", settings.accounts.vat or settings.policy == "deferred"
+    by_hand, needs_lines = (
+        "post it in Visma by hand.",
+        (settings.accounts.vat or settings.vat_codes or settings.policy == "deferred"),
+    )
     if document.special == WRITE_OFF:
         return Reject(
             f"{document.id} writes a claim off. Which account bears the loss, and what becomes of its VAT, is the "

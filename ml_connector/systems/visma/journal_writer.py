@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from ml_connector.engine.checkpoints import reached
 from ml_connector.engine.ports import Delivery
 from ml_connector.engine.records import NOTHING, Change, Operation, Outcome, Result
 from ml_connector.http import CallProblem, RecordRefused, Uncertain, to_json
@@ -49,7 +50,7 @@ class JournalWriter:
             try:
                 yield self._changed(change) if change.operation is Operation.UPDATE else self._created(change, delivery)
             except CallProblem as problem:
-                yield _not_done(change, problem)
+                yield not_done(change, problem)
 
     def resume(self, reference: str, keys: Sequence[str]) -> Iterator[Result]:
         """Nothing is at work there: what is in doubt is looked up when it is delivered again."""
@@ -81,9 +82,10 @@ class JournalWriter:
         try:
             written = self._writer.create(PATH, members)
         except RecordRefused as problem:
-            if _is_about_period(problem):
+            if is_about_period(problem):
                 self._ledger.forget_periods()  # closed since they were read: the next attempt takes the next one
             raise
+        reached("visma: transaction created")
         batch = Batch(written.key, period.name, "Hold" if members["hold"] else "Balanced")
         return self._released(change, batch, payload=to_json(wrap(members)), correlation_id=written.correlation_id)
 
@@ -156,13 +158,15 @@ def _members(body: Mapping[str, Any], period: Period) -> dict[str, Any]:
     return {**members, "financialPeriod": period.code, "hold": not body["release"], LINES: lines}
 
 
-def _is_about_period(problem: RecordRefused) -> bool:
+def is_about_period(problem: RecordRefused) -> bool:
+    """Whether a refusal is for a period that was closed since it was looked at."""
     return "period" in problem.decision.reason.lower()
 
 
-def _not_done(change: Change, problem: CallProblem) -> Result:
+def not_done(change: Change, problem: CallProblem) -> Result:
+    """What a call that did not work makes of a change."""
     decision = problem.decision
-    refused = isinstance(problem, RecordRefused) and not _is_about_period(problem)
+    refused = isinstance(problem, RecordRefused) and not is_about_period(problem)
     return Result(
         change.key,
         Outcome.REJECTED if refused else Outcome.FAILED,

@@ -1,4 +1,4 @@
-"""Financial periods, and which of them the general ledger takes (Visma reference, appendix, FinancialPeriodDto)."""
+"""Financial periods, and which of them the ledgers take (Visma reference, appendix, FinancialPeriodDto)."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from ml_connector.http.actions import Action, Decision
 
 PATH = "/v1/financialPeriod"
 CLOSED = "closedInGeneralLedger"
+CLOSED_FOR_CUSTOMERS = "closedInCustomerLedger"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,11 +21,14 @@ class Period:
 
     Attributes:
         name: `2026-11`, of the month in which it starts: whether `period` holds the year, too, is not documented.
+        open: in the general ledger.
+        for_customers: in the ledger of customers as well.
     """
 
     name: str
     start: date
     open: bool
+    for_customers: bool
 
     @property
     def code(self) -> str:
@@ -45,6 +49,10 @@ class Periods:
         """The period of this name if it is open, else the next open one; None: there is none."""
         return next((period for period in self._periods if period.name >= name and period.open), None)
 
+    def open_for_customers(self, name: str) -> Period | None:
+        """As `open_from`, for documents of customers: both ledgers take them."""
+        return next((period for period in self._periods if period.name >= name and period.for_customers), None)
+
 
 def read_periods(client: ApiClient) -> Periods:
     """Ask for all periods, in one call. Raises `CallProblem`, `Stopped`."""
@@ -63,4 +71,5 @@ def _period(row: Any) -> Period | None:
         start = datetime.fromisoformat(str(row.get("startDate"))).date()
     except ValueError:
         return None
-    return Period(f"{start:%Y-%m}", start, bool(row.get("active", True)) and not row.get(CLOSED))
+    is_open = bool(row.get("active", True)) and not row.get(CLOSED)
+    return Period(f"{start:%Y-%m}", start, is_open, is_open and not row.get(CLOSED_FOR_CUSTOMERS))

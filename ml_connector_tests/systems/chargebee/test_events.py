@@ -116,7 +116,7 @@ def test_a_voided_invoice_is_reversed(sync: Sync) -> None:
 
 
 def test_our_own_imports_are_never_posted(sync: Sync) -> None:
-    """failures.md 38: what came from Visma stands there."""
+    """failures.md 18 and failures.md 38: what came from Visma stands there."""
     sync.chargebee.customer()
     sync.chargebee.invoice("VN-100001")
     report = sync.sync_back()["journals"]
@@ -147,7 +147,7 @@ def test_an_event_without_money_posts_nothing_and_is_kept(sync: Sync) -> None:
 
 @pytest.mark.parametrize("fault", ["lost_answer", "server_error", "false_error"])
 def test_an_answer_that_never_comes_makes_no_second_transaction(sync: Sync, fault: str) -> None:
-    """failures.md 20 and 35: it waits until the call can no longer take effect, looks, and only then creates."""
+    """failures.md 20 and failures.md 35: it waits until the call is over for sure, looks, and only then creates."""
     subscribed(sync)
     sync.visma.fault(fault, path="journaltransaction$", method="POST", times=1)
     first = sync.sync_back()["journals"]

@@ -264,7 +264,7 @@ def test_a_note_without_lines_is_not_guessed_at() -> None:
     refused = only(made_of({"credit_note": note}))
     assert isinstance(refused, Reject)
     assert "no lines" in refused.reason
-    plain = {"policy": "immediate", "accounts": {"receivable": "1530", "revenue": "3000"}}
+    plain = {"policy": "immediate", "vat_codes": {}, "accounts": {"receivable": "1530", "revenue": "3000"}}
     assert isinstance(only(made_of({"credit_note": note}, **plain)), Desired)
 
 
@@ -315,7 +315,7 @@ def test_months_carry_no_vat_code() -> None:
 
 def test_posting_at_once_needs_no_deferred_account() -> None:
     """The months are not rejected for the lack of one."""
-    plain = {"policy": "immediate", "accounts": {"receivable": "1530", "revenue": "3000"}}
+    plain = {"policy": "immediate", "vat_codes": {}, "accounts": {"receivable": "1530", "revenue": "3000"}}
     wishes = made_of({"invoice": document([line(1, 12_000, START, YEAR)], START)}, **plain)
     assert not any(isinstance(wish, Reject) for wish in wishes.values())
 

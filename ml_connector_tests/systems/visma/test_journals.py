@@ -18,12 +18,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from ml_connector.engine.ports import Page
-from ml_connector.engine.records import SourceRow
+from ml_connector.engine.records import Reject, SourceRow
 from ml_connector.http import ApiClient, ErrorTable, Stopped
 from ml_connector.simulators.server import serve
 from ml_connector.systems.visma.journals import LINES, BatchUnpacker, batches
 from ml_connector.systems.visma.models import JournalTransaction
 from ml_connector.systems.visma.rows import Unpacker
+from ml_connector_tests.systems.hubspot.test_transactions import mapped
 from ml_connector_tests.systems.visma.conftest import QUICK, Visma, rows
 
 ENTITY = "visma.journal_transactions"
@@ -267,3 +268,21 @@ def test_lines_without_a_number_are_all_there_though_they_are_equal(
         read = JournalTransaction.model_validate_json(found[number].payload)
         assert (len(read.journal_transaction_lines), read.is_balanced) == (3, True)
     assert server.asked == 6 // size
+
+
+def test_equal_lines_without_a_number_that_a_page_cuts_apart_are_refused_and_not_guessed(
+    moving: tuple[Moving, ApiClient],
+) -> None:
+    """failures.md 29: whether the line came twice or is there twice, nobody can tell; the sums say what is missing."""
+    server, client = moving
+    server.start([4], 2, {}, True)
+    for line in server.now[0][LINES]:
+        del line["lineNumber"]
+    found = [row for page in batches(client, "/journal", {}, 9, UNPACKER) for row in page.rows]
+    (row,) = {row.payload for row in found}
+    assert len(JournalTransaction.model_validate_json(row).journal_transaction_lines) == 3
+    refused = mapped({**orjson.loads(row), "status": "Posted"}, modules=["GL"], accounts=[])
+    assert isinstance(refused, Reject)
+    assert refused.reason == (
+        "Debit is 2, credit is 3, and the header says 3. A batch is complete or not used, so nothing of it was sent."
+    )

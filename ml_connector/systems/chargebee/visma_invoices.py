@@ -1,0 +1,149 @@
+"""From documents to Visma's customer invoices and credit notes, where `post` is `invoices`: pure and total.
+
+Visma computes VAT and posts receivables and VAT itself; ours are the lines, their revenue accounts and VAT codes. A
+voiding is a credit note of everything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from ml_connector.engine.records import Desired, Mapped, Record, Reject, Skip
+from ml_connector.systems.chargebee.documents import Document, Line
+from ml_connector.systems.chargebee.event_settings import EventsSettings
+from ml_connector.systems.chargebee.journals import (
+    LONGEST_TEXT,
+    NOTHING_TO_POST,
+    Missing,
+    Origin,
+    description_of,
+    left_alone,
+    read_document,
+    refusal_of,
+    revenue_of,
+    rule_for,
+)
+from ml_connector.systems.chargebee.money import NotMoney, major
+from ml_connector.systems.chargebee.schedule import day_of, month_of
+
+UNTAXED = "none"
+"""The name in `vat_codes` for lines without a tax."""
+
+
+def map_to_invoice(
+    record: Record, settings: EventsSettings, origin: Origin, imported: tuple[str, ...], customers: str
+) -> Mapped:
+    """The invoice or credit note of a document.
+
+    Args:
+        imported: how the ids of documents begin that we imported ourselves.
+        customers: how the ids of customers begin that came from Visma, before their number there.
+    """
+    document = read_document(record.payload)
+    if isinstance(document, Reject):
+        return document
+    if (left_out := left_alone(document, settings, imported)) is not None:
+        return left_out
+    if (wrong := refusal_of(document, settings, imported) or _inexpressible(document)) is not None:
+        return wrong
+    number = document.customer_id.removeprefix(customers)
+    if not number or not document.customer_id.startswith(customers):
+        return Reject(
+            f"The customer {document.customer_id} did not come from Visma, so nobody can tell who it is there. Post "
+            f"{document.id} in Visma by hand.",
+            "unknown customer",
+        )
+    day = day_of(document.date, ZoneInfo(settings.timezone))
+    period = month_of(day)
+    try:
+        lines = list(_lines(document, settings))
+        total = major(document.total, document.currency)
+    except Missing as missing:
+        return Reject(str(missing), "configuration")
+    except NotMoney as error:
+        return Reject(str(error), "currency")
+    if not lines:
+        return Skip(NOTHING_TO_POST, f"The total of {document.id} is zero.")
+    reference = origin.reference(record.key)
+    members = {
+        "customerNumber": number,
+        "documentDate": f"{day}T00:00:00",
+        "currencyId": document.currency,
+        "customerRefNumber": document.id,
+        "invoiceText": description_of(document, settings, period),
+        **({"exchangeRate": document.exchange_rate} if document.exchange_rate not in (None, "1", "1.0") else {}),
+        **({"branchNumber": settings.branch} if settings.branch else {}),
+        "lines": lines,
+    }
+    body = {
+        "kind": "invoice" if document.sign > 0 else "credit_note",
+        "reference": reference,
+        "period": period,
+        "date": day.isoformat(),
+        "release": settings.release,
+        "policy": settings.policy,
+        "total": total,
+        "members": members,
+    }
+    return Desired(reference, body, basis=document.model_dump(mode="json"))
+
+
+def _inexpressible(document: Document) -> Reject | None:
+    if document.round_off:
+        return Reject(
+            f"{document.id} is rounded, and Visma rounds invoices by its own rules. Post it in Visma by hand.",
+            "rounded",
+        )
+    if any(sum(tax.amount != 0 for tax in line.taxes) > 1 for line in document.lines):
+        return Reject(
+            f"A line of {document.id} has several taxes, and a line in Visma has one VAT code. Post it by hand.",
+            "several taxes",
+        )
+    off = document.total - sum(line.amount + sum(tax.amount for tax in line.taxes) for line in document.lines)
+    if off:
+        return Reject(
+            f"The lines of {document.id} with tax differ from its total by {off} {document.currency} in minor units. "
+            "Nothing was posted: post it by hand, and tell us which kind of document it is.",
+            "does not add up",
+        )
+    return None
+
+
+def _lines(document: Document, settings: EventsSettings) -> Iterator[Mapping[str, Any]]:
+    """Raises `Missing`, `NotMoney`."""
+    for line in document.lines:
+        if not line.amount and not any(tax.amount for tax in line.taxes):
+            continue
+        rule = rule_for(line.entity_type, line.entity_id, settings)
+        code = rule.vat_code or _code(line, settings)
+        segments = rule.subaccount or settings.subaccount
+        yield {
+            "description": (line.description or line.entity_id or document.id)[:LONGEST_TEXT],
+            "quantity": "1",
+            "unitPriceInCurrency": major(line.amount, document.currency),
+            "accountNumber": revenue_of(rule, settings),
+            **({"vatCodeId": code} if code else {}),
+            **({"branchNumber": settings.branch} if settings.branch else {}),
+            **(
+                {"subaccount": [{"segmentId": at, "segmentValue": value} for at, value in sorted(segments.items())]}
+                if segments
+                else {}
+            ),
+        }
+
+
+def _code(line: Line, settings: EventsSettings) -> str | None:
+    """The VAT code of a line; one without a tax leaves it to Visma where `none` names no code. Raises `Missing`."""
+    taxes = [tax for tax in line.taxes if tax.amount]
+    if not taxes:  # a tax of nothing still has a code
+        codes = [settings.vat_codes[tax.name] for tax in line.taxes if tax.name in settings.vat_codes]
+        return codes[0] if codes else settings.vat_codes.get(UNTAXED)
+    name = taxes[0].name
+    known = {of: code for of, code in settings.vat_codes.items() if of != UNTAXED}
+    code = known.get(name) if name else (next(iter(known.values())) if len(set(known.values())) == 1 else None)
+    if code is None:
+        what = f"The tax {name} has no VAT code" if name else "A tax has no name, and several could be meant"
+        raise Missing(f"{what}: set vat_codes{f'.{name}' if name else ''}.")
+    return code

@@ -1,0 +1,225 @@
+"""Creates customer invoices and credit notes, each once (Visma reference, section 7).
+
+As with transactions of the general ledger (`journal_writer.py`), Visma has no idempotency key. So every document
+carries a reference of ours in `externalReference`, and one whose create was not answered is looked up by it before it
+is created.
+
+VAT is Visma's to compute. What it comes to is read, and compared with what is expected, before a document is released.
+
+The body of a change: `kind` ("invoice" or "credit_note"), `reference`, `period` (`2026-11`), `release`, `total`
+(decimal text, in the document's currency, VAT included), and `members`, the plain members of the update model; its
+lines are in `lines`, with numbers as decimal text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any
+from urllib.parse import quote
+
+from ml_connector.engine.ports import Delivery
+from ml_connector.engine.records import Change, Operation, Outcome, Result
+from ml_connector.http import ApiClient, CallProblem, RecordRefused, TornAnswer, to_json
+from ml_connector.http.actions import Action, Decision
+from ml_connector.systems.visma.journal_writer import CHANGED, is_about_period, not_done
+from ml_connector.systems.visma.ledger import GONE, Ledger
+from ml_connector.systems.visma.writer import Writer, wrap
+
+NUMBERS = ("quantity", "unitPriceInCurrency", "exchangeRate")
+FOUND_AT_MOST = 100
+"""Documents asked for at once by a reference that one of them has at most; a filter that is ignored gives any."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """Where documents of a kind are: created on v2, read and released on v1."""
+
+    title: str
+    name: str
+    lines: str
+
+    def one(self, number: str) -> str:
+        return f"/v1/{self.name}/{quote(number, safe='')}"
+
+
+KINDS: Mapping[str, Kind] = {
+    "invoice": Kind("Invoice", "customerinvoice", "invoiceLines"),
+    "credit_note": Kind("Credit note", "customerCreditNote", "lines"),
+}
+
+
+class InvoiceWriter:
+    """Delivers invoices and credit notes; an engine `Writer`."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._client: ApiClient = ledger.client
+        self._writer = Writer(ledger.client)
+
+    @property
+    def calls(self) -> int:
+        return self._client.calls
+
+    def deliver(self, changes: Iterable[Change], delivery: Delivery) -> Iterator[Result]:
+        """One after the other: the order in which documents get their numbers is that of the records."""
+        for change in changes:
+            try:
+                yield self._changed(change) if change.operation is Operation.UPDATE else self._created(change, delivery)
+            except CallProblem as problem:
+                yield not_done(change, problem)
+
+    def resume(self, reference: str, keys: Sequence[str]) -> Iterator[Result]:
+        """Nothing is at work there: what is in doubt is looked up when it is delivered again."""
+        return iter(())
+
+    def settled(self, since: datetime) -> bool:
+        """How long a call may take effect is the flow's `settle`."""
+        return True
+
+    def _created(self, change: Change, delivery: Delivery) -> Result:
+        body, kind = change.body, KINDS[change.body["kind"]]
+        period = self._ledger.periods.open_for_customers(body["period"])
+        if period is None:
+            return Result(
+                change.key,
+                Outcome.REJECTED,
+                kind="period",
+                reason=f"No financial period from {body['period']} on is open for customers in Visma. Open one, and "
+                "replay the record.",
+            )
+        if change.doubt is not None and (found := self._find(kind, body["reference"])):
+            return self._stands(change, kind, found[0], also=found[1:])
+        delivery.remember([change.key], body["reference"])
+        members = _members(body, kind, period.code)
+        try:
+            written = self._writer.create(f"/v2/{kind.name}", members)
+        except RecordRefused as problem:
+            if is_about_period(problem):
+                self._ledger.forget_periods()  # closed since they were read: the next attempt takes the next one
+            raise
+        payload = to_json(wrap(members))
+        return self._stands(
+            change, kind, written.key, payload=payload, correlation_id=written.correlation_id, period=period.name
+        )
+
+    def _stands(
+        self,
+        change: Change,
+        kind: Kind,
+        number: str,
+        *,
+        also: Sequence[str] = (),
+        payload: bytes | None = None,
+        correlation_id: str | None = None,
+        period: str | None = None,
+    ) -> Result:
+        """The document is there. It is released if that is wanted, and if it comes to what it should."""
+        body, name, notes = change.body, f"{kind.title} {number}", []
+        try:
+            row = self._read(kind, number)
+            total, wanted = _amount(row.get("amountInCurrency")), Decimal(body["total"])
+            period = _period(row) or period or body["period"]
+            if total != wanted:
+                notes.append(
+                    f"Visma makes it {total}, and it should be {wanted}: compare its VAT codes. It was not released."
+                )
+            elif body["release"] and row.get("status") == "Balanced":
+                refusal = self._release(kind, number)
+                notes += [f"It was not released: {refusal} Release it there."] if refusal else []
+        except CallProblem as problem:
+            notes.append(f"It could not be compared and was not released: {problem.decision.reason}. Look at it there.")
+        stands_in = period or body["period"]
+        moved = {"moved_from": body["period"]} if stands_in != body["period"] else {}
+        if moved:
+            notes.append(f"Dated into {stands_in}, because {body['period']} is closed.")
+        if also:
+            notes.append(f"Visma holds it more than once: also as {', '.join(also)}. Void these there.")
+        return Result(
+            change.key,
+            Outcome.CREATED,
+            target_id=change.claim,
+            facts={"batch": name, "kind": body["kind"], "period": stands_in, "policy": body["policy"], **moved},
+            reason=" ".join([f"It stands in Visma as {name}.", *notes]) if notes else None,
+            payload=payload,
+            correlation_id=correlation_id,
+        )
+
+    def _changed(self, change: Change) -> Result:
+        """What stands in Visma is not edited by us. If it comes to what it should by now, that is noted."""
+        name, kind = str(change.facts.get("batch", "")), KINDS[change.body["kind"]]
+        if name.startswith(f"{kind.title} "):
+            row = self._read(kind, name.removeprefix(f"{kind.title} "))
+            if _amount(row.get("amountInCurrency")) == Decimal(change.body["total"]):
+                return Result(change.key, Outcome.UPDATED, target_id=change.claim, facts=change.facts)
+        return Result(
+            change.key,
+            Outcome.REJECTED,
+            facts=change.facts,
+            kind=CHANGED,
+            reason=f"It stands in Visma as {name or 'a document'} with another amount, because its source changed "
+            "afterwards. Correct it there, then replay the record.",
+        )
+
+    def _find(self, kind: Kind, reference: str) -> Sequence[str]:
+        """The numbers of the documents that carry our reference and are not voided.
+
+        A filter that Visma does not know is ignored (section 4), so each row is looked at.
+        """
+        params: dict[str, str | int] = {"externalReference": reference, "pageNumber": 1, "pageSize": FOUND_AT_MOST}
+        answer = self._client.request("GET", f"/v1/{kind.name}", params=params)
+        if not isinstance(answer.data, list) or not all(isinstance(row, Mapping) for row in answer.data):
+            raise TornAnswer(
+                Decision(Action.RETRY, "malformed answer", "no list of documents was given"), answer.status
+            )
+        if any(row.get("externalReference") != reference for row in answer.data):
+            reason = f"the list of {kind.name} does not take the filter externalReference"
+            raise TornAnswer(Decision(Action.RETRY, "filter ignored", reason), answer.status)
+        return [str(row.get("referenceNumber")) for row in answer.data if row.get("status") != GONE]
+
+    def _read(self, kind: Kind, number: str) -> Mapping[str, Any]:
+        answer = self._client.request("GET", kind.one(number))
+        if not isinstance(answer.data, Mapping):
+            raise TornAnswer(Decision(Action.RETRY, "malformed answer", f"{number} is no document"), answer.status)
+        return answer.data
+
+    def _release(self, kind: Kind, number: str) -> str | None:
+        """Answers with why it was refused, or None. A 200 may say `Failed` (section 7)."""
+        try:
+            answer = self._client.request("POST", f"{kind.one(number)}/action/release", json={})
+        except CallProblem as problem:
+            return f"{problem.decision.reason}."
+        said = answer.data if isinstance(answer.data, Mapping) else {}
+        return str(said.get("errorInfo") or "no reason was given.") if said.get("actionResult") == "Failed" else None
+
+
+def _members(body: Mapping[str, Any], kind: Kind, period: str) -> dict[str, Any]:
+    """The update model's members: numbers exact, our reference, the period that is open."""
+    members = _exact(body["members"])
+    lines = [{"operation": "Insert", **_exact(line)} for line in members.pop("lines")]
+    return {
+        **members,
+        "externalReference": body["reference"],
+        "financialPeriod": period,
+        "hold": not body["release"],
+        kind.lines: lines,
+    }
+
+
+def _exact(members: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: Decimal(value) if name in NUMBERS else value for name, value in members.items()}
+
+
+def _amount(value: Any) -> Decimal | None:
+    """A JSON number; a float's shortest text is the number that was meant."""
+    try:
+        return Decimal(str(value))
+    except InvalidOperation:
+        return None
+
+
+def _period(row: Mapping[str, Any]) -> str | None:
+    code = str(row.get("financialPeriod") or "")
+    return f"{code[:4]}-{code[4:]}" if len(code) == 6 and code.isdigit() else None
