@@ -18,7 +18,7 @@ from ml_connector.systems.chargebee.events import Events
 from ml_connector.systems.chargebee.invoice_writer import InvoicesWriter
 from ml_connector.systems.chargebee.inward import RECOGNITIONS
 from ml_connector.systems.chargebee.outward import CREDIT_NOTES, CUSTOMERS, INVOICES
-from ml_connector.systems.chargebee.recognition import JOURNALS
+from ml_connector.systems.chargebee.recognition import JOURNALS, LACKING
 from ml_connector.systems.chargebee.settings import Credentials, Settings
 from ml_connector.systems.registry import Finding, SetupStep
 from ml_connector.systems.visma.books import Books, connect_books
@@ -107,6 +107,8 @@ class RecognitionWriter(JournalWriter):
             if change.body.get("policy") == AT_ONCE:
                 reason = "Its document was posted at once: nothing is left to be recognised."
                 yield Result(change.key, Outcome.SKIPPED, kind="posted at once", reason=reason)
+            elif LACKING in change.body:
+                yield Result(change.key, Outcome.REJECTED, kind="configuration", reason=change.body[LACKING])
             else:
                 yield from super().deliver([change], delivery)
 

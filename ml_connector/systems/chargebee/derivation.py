@@ -17,13 +17,12 @@ import orjson
 from pydantic import ValidationError
 
 from ml_connector.engine.records import SourceRow, is_name
-from ml_connector.systems.chargebee.documents import Document, Kind, document_of
+from ml_connector.systems.chargebee.documents import VOIDED, Document, Kind, document_of
 from ml_connector.systems.chargebee.event_settings import EventsSettings
 from ml_connector.systems.chargebee.schedule import day_of, spread
 
 NOT_YET = "pending"
 """The status of an invoice that may still change."""
-GONE = "voided"
 SUBSCRIPTION = (
     "id", "customer_id", "status", "currency_code", "mrr", "plan_id", "plan_amount", "subscription_items",
     "current_term_start", "current_term_end", "billing_period", "billing_period_unit", "cancelled_at", "pause_date",
@@ -36,7 +35,7 @@ def documents(payload: bytes, settings: EventsSettings) -> Iterator[SourceRow]:
     for resource, document, problem in _met(payload, settings):
         if document is not None:
             yield _row(document.key, resource, document.model_dump(mode="json"))
-        elif (key := _broken_key(resource)) is not None:
+        elif (key := _broken_key(resource, payload)) is not None:
             yield _row(key, resource, {"broken": problem})
 
 
@@ -84,14 +83,20 @@ def _met(payload: bytes, settings: EventsSettings) -> Iterator[tuple[Mapping[str
     content = event.get("content")
     if not isinstance(content, Mapping) or (settings.types and event.get("event_type") not in settings.types):
         return
-    invoices = [one for one in _several(content, "invoice", "invoices") if one.get("status") != NOT_YET]
-    for resource in invoices:
-        yield _made("invoice", resource)
-        if resource.get("status") == GONE or resource.get("deleted") is True:
-            yield _made("void", resource)
+    for resource in _several(content, "invoice", "invoices"):
+        if resource.get("status") != NOT_YET:
+            yield from _made_all("invoice", "void", resource)
     for resource in _several(content, "credit_note", "credit_notes"):
-        if resource.get("type") != "store":
-            yield _made("credit_note", resource)
+        yield from _made_all("credit_note", "void_credit_note", resource)
+
+
+def _made_all(
+    kind: Kind, void: Kind, resource: Mapping[str, Any]
+) -> Iterator[tuple[Mapping[str, Any], Document | None, str]]:
+    """A document, and its voiding where it is void by now: both, so that both are posted, whatever came first."""
+    yield _made(kind, resource)
+    if resource.get("status") == VOIDED or resource.get("deleted") is True:
+        yield _made(void, resource)
 
 
 def _made(kind: Kind, resource: Mapping[str, Any]) -> tuple[Mapping[str, Any], Document | None, str]:
@@ -101,7 +106,9 @@ def _made(kind: Kind, resource: Mapping[str, Any]) -> tuple[Mapping[str, Any], D
     except ValidationError as error:
         place = error.errors(include_url=False, include_input=False)[0]
         return marked, None, f"{'.'.join(map(str, place['loc']))}: {place['msg']}"
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except KeyError as error:
+        return marked, None, f"it has no {error.args[0]}"
+    except (ValueError, TypeError, AttributeError, ArithmeticError) as error:
         return marked, None, f"{type(error).__name__}: {error}"
     return marked, document if _is_key(document.id) else None, "its id is no name"
 
@@ -129,8 +136,12 @@ def _content(payload: bytes) -> Mapping[str, Any] | None:
     return content if isinstance(content, Mapping) else None
 
 
-def _broken_key(resource: Mapping[str, Any]) -> str | None:
-    return f"{resource['kind']}/{resource['id']}" if _is_key(resource.get("id")) else None
+def _broken_key(resource: Mapping[str, Any], payload: bytes) -> str | None:
+    """Of a document that cannot be read; one without an id is called by its event, so that it is seen."""
+    if _is_key(resource.get("id")):
+        return f"{resource['kind']}/{resource['id']}"
+    event = _event(payload).get("id")
+    return f"{resource['kind']}/of event {event}" if _is_key(event) else None
 
 
 def _is_key(value: object) -> bool:

@@ -7,11 +7,23 @@ amount is net: after its discounts, and without tax.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from decimal import Decimal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
-Kind = Literal["invoice", "credit_note", "void"]
+Kind = Literal["invoice", "credit_note", "void", "void_credit_note"]
+Amount = Annotated[int, Field(ge=-(10**15), le=10**15)]
+"""Minor units. What is larger is no amount, and could not be added up in 64 bits."""
+Moment = Annotated[int, Field(ge=0, lt=10**10)]
+"""Epoch seconds, ten digits (section 1)."""
+VOIDED: Final = "voided"
+WRITE_OFF: Final = "write_off"
+STORE: Final = "store"
+NO_LINES: Final = "no lines"
+
+
+RATES_END: Final = 10**9
 
 
 class _Model(BaseModel):
@@ -19,10 +31,10 @@ class _Model(BaseModel):
 
 
 class Tax(_Model):
-    """A line's tax of one name."""
+    """A line's tax of one name; one of nothing still says under which code the line is reported."""
 
     name: str
-    amount: int
+    amount: Amount
 
 
 class Line(_Model):
@@ -35,9 +47,9 @@ class Line(_Model):
 
     id: str
     description: str
-    starts: int | None
-    ends: int | None
-    amount: int
+    starts: Moment | None
+    ends: Moment | None
+    amount: Amount
     taxes: list[Tax]
     entity_type: str | None
     entity_id: str | None
@@ -49,26 +61,28 @@ class Line(_Model):
 
 
 class Document(_Model):
-    """An invoice, a credit note, or the voiding of an invoice.
+    """An invoice, a credit note, or the voiding of one of them; deleting is voiding, too.
 
     Attributes:
         date: of the document; of a voiding, when it was voided.
         exchange_rate: to the site's base currency, decimal text; None where the document does not say.
-        credited: of a voiding, what credit notes had taken back before.
-        special: why it cannot be posted by rule ("write_off"); None: it can.
+        refers_to: the id of the invoice that a credit note is for.
+        credited: of a voided invoice, what credit notes had taken back before.
+        special: why it may not be possible to post it by rule: `write_off`, `store`, `no lines`; None: it can be.
     """
 
     kind: Kind
     id: str
     customer_id: str
     subscription_id: str | None
-    date: int
+    refers_to: str | None
+    date: Moment
     currency: str
     exchange_rate: str | None
-    total: int
-    round_off: int
+    total: Amount
+    round_off: Amount
     lines: list[Line]
-    credited: int = 0
+    credited: Amount = 0
     special: str | None = None
 
     @property
@@ -79,7 +93,7 @@ class Document(_Model):
     @property
     def sign(self) -> int:
         """1 for what is owed, -1 for what is taken back."""
-        return 1 if self.kind == "invoice" else -1
+        return 1 if self.kind in ("invoice", "void_credit_note") else -1
 
 
 def document_of(kind: Kind, resource: Mapping[str, Any]) -> Document:
@@ -90,12 +104,12 @@ def document_of(kind: Kind, resource: Mapping[str, Any]) -> Document:
     inclusive = resource.get("price_type") == "tax_inclusive"
     taxes = _taxes(resource)
     lines = [_line(line, taxes.get(str(line["id"]), []), inclusive=inclusive) for line in _lines(resource)]
-    reason = str(resource.get("reason_code") or resource.get("create_reason_code") or "")
     return Document(
         kind=kind,
         id=resource["id"],
         customer_id=resource["customer_id"],
         subscription_id=resource.get("subscription_id"),
+        refers_to=resource.get("reference_invoice_id"),
         date=_date(kind, resource),
         currency=resource["currency_code"],
         exchange_rate=_rate(resource),
@@ -103,8 +117,18 @@ def document_of(kind: Kind, resource: Mapping[str, Any]) -> Document:
         round_off=resource.get("round_off_amount", 0),
         lines=lines or [_whole(resource)],
         credited=_credited(resource) if kind == "void" else 0,
-        special="write_off" if kind == "credit_note" and reason.lower().replace(" ", "_") == "write_off" else None,
+        special=_special(kind, resource, lines),
     )
+
+
+def _special(kind: Kind, resource: Mapping[str, Any], lines: list[Line]) -> str | None:
+    reason = str(resource.get("reason_code") or resource.get("create_reason_code") or "")
+    if kind.endswith("credit_note"):
+        if reason.lower().replace(" ", "_") == WRITE_OFF:
+            return WRITE_OFF
+        if resource.get("type") == STORE:
+            return STORE
+    return None if lines else NO_LINES
 
 
 def _lines(resource: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -113,7 +137,7 @@ def _lines(resource: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def _date(kind: Kind, resource: Mapping[str, Any]) -> int:
-    if kind != "void":
+    if not kind.startswith("void"):
         date: int = resource["date"]
         return date
     voided: int = resource.get("voided_at") or resource["updated_at"]
@@ -121,21 +145,24 @@ def _date(kind: Kind, resource: Mapping[str, Any]) -> int:
 
 
 def _rate(resource: Mapping[str, Any]) -> str | None:
-    """Invoices carry `exchange_rate`; credit notes a list of them, or nothing. Raises ValueError for what is none."""
+    """Invoices carry `exchange_rate`; credit notes a list, which is clear where it has one. Raises ValueError."""
     rate = resource.get("exchange_rate")
+    if rate is None and len(rates := resource.get("exchange_rates") or []) == 1:
+        rate = rates[0]["rate"]
     if rate is None:
         return None
-    if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 < rate < float("inf"):
-        raise ValueError("the exchange rate is no number above zero")
-    return str(rate)
+    if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 < rate < RATES_END:
+        raise ValueError(f"the exchange rate {rate} is none")
+    return format(Decimal(str(rate)), "f")
 
 
 def _taxes(resource: Mapping[str, Any]) -> dict[str, list[Tax]]:
     """Each line's taxes, by its id. A line that names an amount and no tax has the document's only one."""
     found: dict[str, list[Tax]] = {}
     for tax in resource.get("line_item_taxes") or ():
-        if tax.get("tax_amount"):
-            found.setdefault(str(tax["line_item_id"]), []).append(Tax(name=tax["tax_name"], amount=tax["tax_amount"]))
+        if tax.get("tax_amount") is not None:
+            named = Tax(name=tax.get("tax_name") or "", amount=tax["tax_amount"])
+            found.setdefault(str(tax.get("line_item_id")), []).append(named)
     names = {str(tax["name"]) for tax in resource.get("taxes") or ()}
     for line in _lines(resource):
         if line.get("tax_amount") and str(line["id"]) not in found:
@@ -161,7 +188,7 @@ def _line(line: Mapping[str, Any], taxes: list[Tax], *, inclusive: bool) -> Line
 
 
 def _whole(resource: Mapping[str, Any]) -> Line:
-    """A credit note without lines is one: what it takes back, at once."""
+    """A document without lines is one: all of it, at once."""
     return Line(
         id="total",
         description="",
@@ -177,4 +204,4 @@ def _whole(resource: Mapping[str, Any]) -> Line:
 
 def _credited(resource: Mapping[str, Any]) -> int:
     notes = [*(resource.get("issued_credit_notes") or ()), *(resource.get("adjustment_credit_notes") or ())]
-    return sum(int(note.get("cn_total") or 0) for note in notes)
+    return sum(int(note.get("cn_total") or 0) for note in notes if note.get("cn_status") != VOIDED)

@@ -16,10 +16,12 @@ PLACES = ("document", "kind", "customer", "subscription", "period")
 
 def _description(text: str) -> str:
     try:
-        names = [name for _, name, _, _ in string.Formatter().parse(text) if name is not None]
+        parts = [part for part in string.Formatter().parse(text) if part[1] is not None]
     except ValueError as error:
         raise ValueError(f"expected a text with names in braces, like {{document}}; {error}") from None
-    if unknown := [name for name in names if name not in PLACES]:
+    if any(form or conversion for _, _, form, conversion in parts):
+        raise ValueError("expected names in braces without `:` or `!`")
+    if unknown := [name for _, name, _, _ in parts if name not in PLACES]:
         raise ValueError(f"{{{unknown[0]}}} is not known; expected {', '.join(f'{{{name}}}' for name in PLACES)}")
     return text
 

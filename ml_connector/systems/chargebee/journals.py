@@ -4,7 +4,7 @@
 | ----------- | ---------------------------- | ------------------------------------------------------------- |
 | invoice     | receivable: the total        | revenue, or deferred revenue: each line; VAT; rounding        |
 | credit note | the same with sides changed  |                                                               |
-| voiding     | as a credit note of everything |                                                             |
+| voiding     | of an invoice: as a credit note of everything; of a credit note: as the invoice     |         |
 
 A line that is for a time is deferred where the policy says so, and comes to revenue month by month (`recognition.py`).
 """
@@ -24,7 +24,7 @@ import orjson
 from pydantic import ValidationError
 
 from ml_connector.engine.records import Desired, Mapped, Record, Reject, Skip
-from ml_connector.systems.chargebee.documents import Document, Line, Tax
+from ml_connector.systems.chargebee.documents import NO_LINES, STORE, WRITE_OFF, Document, Line, Tax
 from ml_connector.systems.chargebee.event_settings import EventsSettings, LineRule
 from ml_connector.systems.chargebee.money import NotMoney, major
 from ml_connector.systems.chargebee.schedule import day_of, month_of
@@ -93,8 +93,8 @@ def map_document(record: Record, settings: EventsSettings, origin: Origin, prefi
         return document
     if (left_out := left_alone(document, settings, prefixes)) is not None:
         return left_out
-    if (wrong := refused(document)) is not None:
-        return wrong
+    if (refused := refusal_of(document, settings, prefixes)) is not None:
+        return refused
     day = day_of(document.date, ZoneInfo(settings.timezone))
     try:
         postings = list(_postings(document, settings))
@@ -119,7 +119,7 @@ def left_alone(document: Document, settings: EventsSettings, prefixes: tuple[str
     day = day_of(document.date, ZoneInfo(settings.timezone))
     if day < settings.from_:
         return Skip(BEFORE_FROM, f"It is of {day}, and `from` is {settings.from_}.")
-    if document.kind == "void" and document.credited >= document.total:
+    if document.kind == "void" and document.credited and document.credited >= document.total:
         return Skip("credited before", "Credit notes took back all of it before it was voided.")
     return None
 
@@ -229,13 +229,31 @@ def _only(named: Mapping[str, str]) -> str | None:
     return values.pop() if len(values) == 1 else None
 
 
-def refused(document: Document) -> Reject | None:
-    """Why a document is not posted by rule; None: it is."""
-    if document.special is not None:
+def refusal_of(document: Document, settings: EventsSettings, prefixes: tuple[str, ...]) -> Reject | None:
+    """Why a document is for people to post."""
+    by_hand, needs_lines = (
+        "post it in Visma by hand.",
+        (settings.accounts.vat or settings.vat_codes or settings.policy == "deferred"),
+    )
+    if document.special == WRITE_OFF:
         return Reject(
             f"{document.id} writes a claim off. Which account bears the loss, and what becomes of its VAT, is the "
-            "accountant's to say: post it in Visma by hand.",
+            f"accountant's to say: {by_hand}",
             "write-off",
+        )
+    if document.special == STORE:
+        return Reject(f"{document.id} is a store credit, for which there is no rule: {by_hand}", "store credit")
+    if document.special == NO_LINES and document.total and needs_lines:
+        return Reject(
+            f"{document.id} has no lines, so nothing tells what of it is VAT and what is revenue that was not earned "
+            f"yet: {by_hand}",
+            NO_LINES,
+        )
+    if document.refers_to is not None and document.refers_to.startswith(prefixes):
+        return Reject(
+            f"{document.id} credits {document.refers_to}, which came from Visma and stands in its customer ledger. "
+            "Where it is not credited there yet, credit it there.",
+            "credits our own import",
         )
     if document.kind == "void" and document.credited:
         return Reject(
@@ -254,13 +272,9 @@ def _postings(document: Document, settings: EventsSettings) -> Iterator[Posting]
     for line in document.lines:
         yield _of_line(line, sign, name, settings)
         for tax in line.taxes:
-            yield Posting(
-                vat_account(tax, settings),
-                -sign * tax.amount,
-                f"{name} {tax.name}".rstrip(),
-                line.id,
-                code_of(tax, settings),
-            )
+            if tax.amount:
+                text, code = f"{name} {tax.name}".rstrip(), code_of(tax, settings)
+                yield Posting(vat_account(tax, settings), -sign * tax.amount, text, line.id, code)
     if document.round_off:
         if accounts.rounding is None:
             raise Missing("The document is rounded, and rounding has no account: set accounts.rounding.")
@@ -271,7 +285,8 @@ def _of_line(line: Line, sign: int, name: str, settings: EventsSettings) -> Post
     rule = rule_for(line.entity_type, line.entity_id, settings)
     deferred = settings.policy == "deferred" and line.is_ranged
     account = deferred_of(rule, settings) if deferred else revenue_of(rule, settings)
-    code = rule.vat_code or next((code_of(tax, settings) for tax in line.taxes), None)
+    taxes = sorted(line.taxes, key=lambda tax: tax.amount == 0)
+    code = rule.vat_code or next((code for tax in taxes if (code := code_of(tax, settings))), None)
     text = f"{line.description or line.entity_id or ''} ({name})".strip()
     return Posting(account, -sign * line.amount, text, line.id, code, rule.subaccount)
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 import orjson
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
-from ml_connector.engine.records import Desired, Mapped, Need, Record, Reject
-from ml_connector.systems.chargebee.documents import Document
+from ml_connector.engine.records import Desired, Mapped, Need, Record, Reject, Skip
+from ml_connector.systems.chargebee.documents import Amount, Document
 from ml_connector.systems.chargebee.event_settings import EventsSettings
 from ml_connector.systems.chargebee.journals import (
     Missing,
@@ -19,6 +19,7 @@ from ml_connector.systems.chargebee.journals import (
     deferred_of,
     left_alone,
     line_of,
+    refusal_of,
     revenue_of,
     rule_for,
 )
@@ -26,6 +27,9 @@ from ml_connector.systems.chargebee.money import NotMoney
 from ml_connector.systems.chargebee.schedule import end_of, last_day
 
 JOURNALS = "journals"
+LACKING = "lacking"
+"""In the body: what has to be set before a document can be recognised that was deferred. One posted at once needs
+nothing, and which of them it is, only its own transaction tells."""
 
 
 class Part(BaseModel):
@@ -34,7 +38,7 @@ class Part(BaseModel):
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
     line: str
-    amount: int
+    amount: Amount
     description: str
     entity_type: str | None
     entity_id: str | None
@@ -46,7 +50,7 @@ class Month(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     document: dict[str, Any]
-    month: str
+    month: Annotated[str, StringConstraints(pattern=r"^[12]\d{3}-(0[1-9]|1[0-2])$")]
     parts: list[Part]
 
 
@@ -63,25 +67,30 @@ def map_recognition(record: Record, settings: EventsSettings, origin: Origin, pr
         return Reject(f"The landed month cannot be read: {type(error).__name__}.", "unreadable")
     if (left_out := left_alone(document, settings, prefixes)) is not None:
         return left_out
+    if (refused := refusal_of(document, settings, prefixes)) is not None:
+        return Skip("posted by hand", f"So is its document. {refused.reason}")
     name = f"{document.kind.replace('_', ' ')} {document.id}, {month.month}"
-    try:
-        lines = []
-        for part in month.parts:
-            rule = rule_for(part.entity_type, part.entity_id, settings)
-            amount, text = document.sign * part.amount, f"{part.description} ({name})"
+    lacking, lines = {}, []
+    for part in month.parts:
+        rule = rule_for(part.entity_type, part.entity_id, settings)
+        amount, text = document.sign * part.amount, f"{part.description} ({name})"
+        try:
+            deferred = deferred_of(rule, settings)
+        except Missing as missing:
+            lacking = {LACKING: str(missing)}
+        else:  # without a VAT code: the document's own transaction has told the tax authorities of it
             lines += [
-                Posting(deferred_of(rule, settings), amount, text, part.line, None, rule.subaccount),
-                Posting(revenue_of(rule, settings), -amount, text, part.line, rule.vat_code, rule.subaccount),
+                Posting(deferred, amount, text, part.line, None, rule.subaccount),
+                Posting(revenue_of(rule, settings), -amount, text, part.line, None, rule.subaccount),
             ]
+    try:
         members = [member for posting in lines if (member := line_of(posting, document.currency, settings))]
         body = body_of(document, settings, origin, record.key, last_day(month.month), month.month, members)
-    except Missing as missing:
-        return Reject(str(missing), "configuration")
     except NotMoney as error:
         return Reject(str(error), "currency")
     return Desired(
         body["reference"],
-        body,
+        {**body, **lacking},
         needs={"policy": Need(JOURNALS, document.key, document.key, fact="policy", record=True)},
         basis=orjson.loads(record.payload),
         not_before=end_of(month.month, ZoneInfo(settings.timezone)),

@@ -21,7 +21,7 @@ from ml_connector.systems.chargebee.journals import (
     description_of,
     left_alone,
     read_document,
-    refused,
+    refusal_of,
     revenue_of,
     rule_for,
 )
@@ -46,7 +46,7 @@ def map_to_invoice(
         return document
     if (left_out := left_alone(document, settings, imported)) is not None:
         return left_out
-    if (wrong := refused(document) or _inexpressible(document)) is not None:
+    if (wrong := refusal_of(document, settings, imported) or _inexpressible(document)) is not None:
         return wrong
     number = document.customer_id.removeprefix(customers)
     if not number or not document.customer_id.startswith(customers):
@@ -78,7 +78,7 @@ def map_to_invoice(
         "lines": lines,
     }
     body = {
-        "kind": "invoice" if document.kind == "invoice" else "credit_note",
+        "kind": "invoice" if document.sign > 0 else "credit_note",
         "reference": reference,
         "period": period,
         "date": day.isoformat(),
@@ -96,7 +96,7 @@ def _inexpressible(document: Document) -> Reject | None:
             f"{document.id} is rounded, and Visma rounds invoices by its own rules. Post it in Visma by hand.",
             "rounded",
         )
-    if any(len(line.taxes) > 1 for line in document.lines):
+    if any(sum(tax.amount != 0 for tax in line.taxes) > 1 for line in document.lines):
         return Reject(
             f"A line of {document.id} has several taxes, and a line in Visma has one VAT code. Post it by hand.",
             "several taxes",
@@ -114,7 +114,7 @@ def _inexpressible(document: Document) -> Reject | None:
 def _lines(document: Document, settings: EventsSettings) -> Iterator[Mapping[str, Any]]:
     """Raises `Missing`, `NotMoney`."""
     for line in document.lines:
-        if not line.amount and not line.taxes:
+        if not line.amount and not any(tax.amount for tax in line.taxes):
             continue
         rule = rule_for(line.entity_type, line.entity_id, settings)
         code = rule.vat_code or _code(line, settings)
@@ -136,9 +136,11 @@ def _lines(document: Document, settings: EventsSettings) -> Iterator[Mapping[str
 
 def _code(line: Line, settings: EventsSettings) -> str | None:
     """The VAT code of a line; one without a tax leaves it to Visma where `none` names no code. Raises `Missing`."""
-    if not line.taxes:
-        return settings.vat_codes.get(UNTAXED)
-    name = line.taxes[0].name
+    taxes = [tax for tax in line.taxes if tax.amount]
+    if not taxes:  # a tax of nothing still has a code
+        codes = [settings.vat_codes[tax.name] for tax in line.taxes if tax.name in settings.vat_codes]
+        return codes[0] if codes else settings.vat_codes.get(UNTAXED)
+    name = taxes[0].name
     known = {of: code for of, code in settings.vat_codes.items() if of != UNTAXED}
     code = known.get(name) if name else (next(iter(known.values())) if len(set(known.values())) == 1 else None)
     if code is None:
