@@ -29,7 +29,7 @@ class Refusing:
     routes: Routes = field(default_factory=Routes)
     calls: int = 0
 
-    def batch(self, path: str, body: Mapping[str, Any]) -> Answer:
+    def link(self, path: str, body: Mapping[str, Any]) -> Answer:
         self.calls += 1
         if path.endswith("read"):
             raise RecordRefused(Decision(Action.REJECT_RECORD, "not found", "Nothing is there."), self.status)

@@ -63,6 +63,7 @@ def test_what_is_delivered_and_what_serves_it() -> None:
             "supplier_classes",
             "credit_terms",
             "accounts",
+            "dimensions",
             "subaccounts",
             "branches",
             "vat_codes",
