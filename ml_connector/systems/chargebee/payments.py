@@ -55,25 +55,24 @@ def still_open(
     """
     known = {number: [(piece[0], piece[1]) for piece in pieces] for number, pieces in noted.items()}
     linked = [(link["txn_amount"], link["txn_date"]) for link in _linked(invoice)]
-    standing = {number: [piece for piece in pieces if _take(linked, piece)] for number, pieces in known.items()}
+    standing = _matched(linked, [(number, piece) for number, pieces in known.items() for piece in pieces])
     amounts = _amounts(wanted, paid, known)
-    record: list[tuple[str, Piece]] = []
+    missing: list[tuple[str, Piece]] = []
     taken_back: list[str] = []
     for number in sorted(amounts.keys() | known.keys()):
         amount, day = amounts.get(number, (0, 0))
+        stands = [piece for name, piece in standing if name == number]
         if amount < _sum(known.get(number, ())):
-            if amount < _sum(standing[number]):
+            if amount < _sum(stands):
                 taken_back.append(number)
                 continue
-            known[number] = standing[number]  # somebody took it off there, too
-        missing = amount - _sum(known.get(number, ()))
-        if missing <= 0:
-            continue
-        if _take(linked, (missing, day)):
-            known.setdefault(number, []).append((missing, day))
-        else:
-            record.append((number, (missing, day)))
-    return Open(record, {number: pieces for number, pieces in known.items() if pieces}, taken_back)
+            known[number] = stands  # somebody took it off there, too
+        if (rest := amount - _sum(known.get(number, ()))) > 0:
+            missing.append((number, (rest, day)))
+    for number, piece in _matched(linked, missing):
+        known.setdefault(number, []).append(piece)
+        missing.remove((number, piece))
+    return Open(missing, {number: pieces for number, pieces in known.items() if pieces}, taken_back)
 
 
 def _amounts(
@@ -99,13 +98,21 @@ def _linked(invoice: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
     return (link for link in invoice.get("linked_payments") or () if link.get("txn_status") in LINKED)
 
 
-def _take(linked: list[Piece], piece: Piece) -> bool:
-    """Take the piece out of what is linked, of several with its amount the one of its day."""
-    same = [one for one in linked if one[0] == piece[0]]
-    if not same:
-        return False
-    linked.remove(piece if piece in same else same[0])
-    return True
+def _matched(linked: list[Piece], pieces: Iterable[tuple[str, Piece]]) -> list[tuple[str, Piece]]:
+    """Those of the pieces that are linked; each takes its own out of what is linked.
+
+    By amount and day first, and then by the amount alone: nobody documents that Chargebee keeps the day as it was sent.
+    """
+    found: list[tuple[str, Piece]] = []
+    left = list(pieces)
+    for exactly in (True, False):
+        for number, piece in list(left):
+            link = next((one for one in linked if one == piece or (not exactly and one[0] == piece[0])), None)
+            if link is not None:
+                linked.remove(link)
+                left.remove((number, piece))
+                found.append((number, piece))
+    return found
 
 
 def _sum(pieces: Iterable[Piece]) -> int:
