@@ -96,7 +96,7 @@ def test_simulators_run_until_they_are_told_to_stop_and_leave_nothing_behind(num
         for one in shown:
             assert httpx.get(f"{one['base_url']}/_simulator/health").json() == {"status": "ok"}
         started = family(process)
-        assert len(started) == 3
+        assert len(started) == 4
         process.send_signal(number)
         assert ends(process, started) == 130
         assert process.stderr is not None
