@@ -21,7 +21,7 @@ from ml_connector.cli.demo_home import furnish, give_credentials, set_up
 from ml_connector.cli.simulators import Simulator
 from ml_connector.engine.checkpoints import arm
 from ml_connector.home import Home
-from ml_connector.simulators import hubspot, mailchimp, visma
+from ml_connector.simulators import chargebee, hubspot, mailchimp, visma
 from ml_connector.simulators.server import serve
 from ml_connector.store.tables import intent, record_state, source_row
 
@@ -54,6 +54,7 @@ class Site:
     visma: Simulator
     mailchimp: Simulator
     hubspot: Simulator
+    chargebee: Simulator
     targets: tuple[str, ...]
     dice: random.Random = field(default_factory=lambda: random.Random(1))
     said_no: set[str] = field(default_factory=set)
@@ -61,7 +62,8 @@ class Site:
     @property
     def account(self) -> Simulator:
         """The simulator of the first target that it delivers to."""
-        return {"mailchimp": self.mailchimp, "hubspot": self.hubspot}[self.targets[0]]
+        accounts = {"mailchimp": self.mailchimp, "hubspot": self.hubspot, "chargebee": self.chargebee}
+        return accounts[self.targets[0]]
 
     def start_sync(self, die_at: str = "", *, full: bool = False) -> BaseProcess:
         process = FORKS.Process(target=sync_here, args=(str(self.home.path), die_at, full))
@@ -181,7 +183,8 @@ def _settle_soon(home: Home) -> None:
     """A call without an answer has taken effect by the next run, because the simulators do not tarry."""
     configuration = yaml.safe_load(home.config_path.read_text())
     for target in configuration["companies"][COMPANY]["targets"].values():
-        target["settle"] = "1s"
+        if target["system"] != "chargebee":  # which has no such setting
+            target["settle"] = "1s"
     home.config_path.write_text(yaml.safe_dump(configuration, sort_keys=False))
 
 
@@ -204,6 +207,7 @@ def open_site(
         "visma": visma.create_app(visma.VismaSettings(customers=customers, latency_seconds=latency)),
         "mailchimp": mailchimp.create_app(mailchimp.MailchimpSettings(latency_seconds=latency, batch_seconds=0.1)),
         "hubspot": hubspot.create_app(hubspot.HubspotSettings(latency_seconds=latency)),
+        "chargebee": chargebee.create_app(chargebee.ChargebeeSettings(plan="custom")),
     }
     with ExitStack() as stack:
         running = {}
@@ -217,4 +221,5 @@ def open_site(
         with home.open() as opened:
             give_credentials(opened, chosen)
             set_up(opened)
-        yield Site(home, running["visma"], running["mailchimp"], running["hubspot"], targets)
+        accounts = (running[name] for name in ("visma", "mailchimp", "hubspot", "chargebee"))
+        yield Site(home, *accounts, targets)

@@ -50,6 +50,7 @@ class Side:
         refused: the fault that stops a delivery halfway.
         shown: stands in what was sent, where that is shown.
         block: settings of the target that make more calls of less records.
+        revoked: what the simulator accepts in the end, and we do not have.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Side:
     refused: Mapping[str, Any]
     shown: bytes
     block: str = ""
+    revoked: Mapping[str, str] = field(default_factory=lambda: {"access_token": "another"})
 
     @property
     def target(self) -> str:
@@ -88,6 +90,24 @@ HUBSPOT = Side(
     named={"the app's token": APP_TOKEN, "the service key": SERVICE_KEY},
     refused={"path": "/batch/upsert", "after": 1},
     shown=b"lifecyclestage",
+)
+SITE_KEY = "live_kQ7c0ffee5ec2e7f00dbadc0de5ca1"
+OTHER_SITE_KEY = "live_kQ7b1e55edface4ab59badf00d5ca1"
+HOOK_PASSWORD = "kQ7-hook-password-Zr5wLq2x"
+_HOOK = {"webhook_user": "chargebee", "webhook_password": HOOK_PASSWORD}
+CHARGEBEE = Side(
+    name="chargebee",
+    customers=100,
+    credentials=({"api_key": SITE_KEY, **_HOOK}, {"api_key": OTHER_SITE_KEY, **_HOOK}),
+    settings=({"api_key": SITE_KEY}, {"api_key": OTHER_SITE_KEY}),
+    named={
+        "the API key": SITE_KEY,
+        "the other API key": OTHER_SITE_KEY,
+        "the password of webhooks": HOOK_PASSWORD,
+    },
+    refused={"path": "/customers", "after": 5},
+    shown=b"auto_collection",
+    revoked={"api_key": "live_another"},
 )
 
 
@@ -226,7 +246,7 @@ def forms(secret: bytes) -> set[bytes]:
     return found
 
 
-@pytest.fixture(scope="module", params=[MAILCHIMP, HUBSPOT], ids=lambda side: side.name)
+@pytest.fixture(scope="module", params=[MAILCHIMP, HUBSPOT, CHARGEBEE], ids=lambda side: side.name)
 def aftermath(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aftermath]:
     """A site after syncs that worked, were stopped by either side, and broke down; all with secrets of their own."""
     side: Side = request.param
@@ -356,7 +376,7 @@ def other_credentials(watched: Watched) -> None:
     site.account.control("settings", side.settings[1])
     assert watched.run("credentials", "set", side.target, stdin=side.credentials[1]) == 0
     assert watched.run("check", side.target) == 0
-    site.account.control("settings", {"access_token": "another"})
+    site.account.control("settings", side.revoked)
     site.stir()
     assert watched.sync() == STOPPED
     assert watched.run("check", side.target) == STOPPED

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from hashlib import blake2b
 from typing import Any, Self
+from uuid import uuid4
 
 import httpx
 import orjson
@@ -60,15 +61,18 @@ class ChargebeeClient:
         answer = self.get(path, allow=(404,))
         return None if answer.status == 404 else answer
 
-    def post(self, path: str, members: Mapping[str, Any], *, purpose: str) -> Answer:
+    def post(self, path: str, members: Mapping[str, Any], *, purpose: str | None = None) -> Answer:
         """A POST that may be repeated: within 30 minutes the same key and content give the first answer again.
 
         Args:
-            purpose: what tells this write from others of the same content, like the record's key and version.
+            purpose: what tells this write from others of the same content, like the record's key; the same in every
+                process. None: of a write that sets values, every call is one of its own, because a value that is set
+                again after another one within 30 minutes has to be set, and not only answered.
 
         Raises: `CallProblem`, `Stopped`.
         """
         content = encoded(members)
+        purpose = uuid4().hex if purpose is None else purpose
         key = blake2b(b"\0".join((path.encode(), purpose.encode(), content)), digest_size=24).hexdigest()
         headers = {"Content-Type": CONTENT_TYPE, IDEMPOTENCY: f"ml-connector-{key}"}
         return _whole(

@@ -11,7 +11,7 @@ from urllib.parse import quote
 from ml_connector.engine.digests import digest_of
 from ml_connector.engine.ports import Delivery
 from ml_connector.engine.records import Change, Operation, Outcome, Result
-from ml_connector.http import CallProblem, RecordRefused, concurrently
+from ml_connector.http import CallProblem, RecordRefused, Uncertain, concurrently
 from ml_connector.systems.chargebee.client import ChargebeeClient
 from ml_connector.systems.chargebee.errors import DUPLICATE, MISSING
 from ml_connector.systems.chargebee.fields import ADDRESS
@@ -58,8 +58,9 @@ class CustomersWriter:
         billing = _given(body["billing"])
         address = _given(body["billing"]["billing_address"])
         members |= {**billing, "billing_address": address} if address else billing
+        purpose = change.key if change.target_id is None else f"{change.key} again"  # it was deleted there
         try:
-            answer = self._client.post("/customers", members, purpose=change.key)
+            answer = self._client.post("/customers", members, purpose=purpose)
         except RecordRefused as problem:
             if problem.decision.vendor_code != DUPLICATE:
                 raise
@@ -75,29 +76,37 @@ class CustomersWriter:
         )
 
     def _changed(self, change: Change, *, everything: bool = False) -> Result:
-        """By the calls whose content differs from what was confirmed; all of it where that is not known."""
+        """By the calls that are needed: what stands there decides, and what was confirmed, where that differs.
+
+        What a call changed before another one failed is nowhere noted, so what was confirmed does not tell alone.
+        """
         path, before = f"/customers/{quote(change.claim, safe='')}", {} if everything else change.facts
         if all(before.get(name) == value for name, value in _facts(change).items()):
             before = {}  # a replay, or a doubt: what was confirmed is sent again
+        found = self._client.find(path)
+        if found is None or found.data["customer"].get("deleted"):
+            return self._absent(change, everything=everything)
+        held, body = found.data["customer"], change.body
         sent: list[bytes] = []
         status: int | None = None
-        try:
-            if before.get("customer") != _digest(change.body["customer"]):
-                members = dict(change.body["customer"])
-                status = self._client.post(path, members, purpose=change.key).status
-                sent.append(encoded(members))
-            if before.get("billing") != _digest(change.body["billing"]):
-                whole = self._whole_set(path, change.body["billing"])
-                status = self._client.post(f"{path}/update_billing_info", whole, purpose=change.key).status
-                sent.append(encoded(whole))
-        except RecordRefused as problem:
-            if problem.status != MISSING:
-                raise
-            if not change.create:
-                return Result(change.key, Outcome.SKIPPED, status=problem.status, reason="It is not at Chargebee.")
-            if everything:
-                raise
-            return self._created(change)
+        if before.get("customer") != _digest(body["customer"]) or _differs(held, body["customer"]):
+            members = dict(body["customer"])
+            status = self._client.post(path, members).status
+            sent.append(encoded(members))
+        ours = {name: value for name, value in body["billing"].items() if name != "billing_address"}
+        address = body["billing"]["billing_address"]
+        if (
+            before.get("billing") != _digest(body["billing"])
+            or _differs(held, ours)
+            or _differs(held.get("billing_address") or {}, address)
+        ):
+            whole = _whole_set(held, ours, address)
+            try:
+                status = self._client.post(f"{path}/update_billing_info", whole).status
+            except CallProblem as problem:
+                # With one of two calls made, what stands there is neither what was confirmed nor what is wanted.
+                return not_done(change, problem)._replace(uncertain=bool(sent) or isinstance(problem, Uncertain))
+            sent.append(encoded(whole))
         return Result(
             change.key,
             Outcome.UPDATED,
@@ -107,14 +116,32 @@ class CustomersWriter:
             payload=b"\n".join(sent) or None,
         )
 
-    def _whole_set(self, path: str, billing: Mapping[str, Any]) -> dict[str, Any]:
-        """What stands there, with ours over it: what is left out would be removed, also what people entered there."""
-        held = self._client.get(path).data.get("customer") or {}
-        address = {name: held.get("billing_address", {}).get(name) for name in KEPT_OF_ADDRESS}
-        address |= billing["billing_address"]
-        ours = {name: value for name, value in billing.items() if name != "billing_address"}
-        merged = {**{name: held.get(name) for name in REPLACED}, **ours}
-        return {**_given(merged), "billing_address": _given(address)}
+    def _absent(self, change: Change, *, everything: bool) -> Result:
+        if not change.create:
+            return Result(change.key, Outcome.SKIPPED, status=MISSING, reason="It is not at Chargebee.")
+        if everything:
+            return Result(
+                change.key,
+                Outcome.REJECTED,
+                facts=change.facts,
+                kind="deleted there",
+                status=MISSING,
+                reason=f"{change.claim} was deleted at Chargebee, and its id stays taken. Choose another `prefix`.",
+            )
+        return self._created(change)
+
+
+def _whole_set(held: Mapping[str, Any], ours: Mapping[str, Any], address: Mapping[str, Any]) -> dict[str, Any]:
+    """What stands there, with ours over it: what is left out would be removed, also what people entered there."""
+    stands = held.get("billing_address") or {}
+    merged = {**{name: held.get(name) for name in REPLACED}, **ours}
+    whole = {**{name: stands.get(name) for name in KEPT_OF_ADDRESS}, **address}
+    return {**_given(merged), "billing_address": _given(whole)}
+
+
+def _differs(held: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    """Whether what stands there is not what is wanted; an empty text is nothing."""
+    return any(str(held.get(name) or "") != str(value or "") for name, value in wanted.items())
 
 
 def _given(members: Mapping[str, Any]) -> dict[str, Any]:

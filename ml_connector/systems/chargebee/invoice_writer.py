@@ -1,14 +1,16 @@
 """Delivers invoices: imports each once under its own id, and follows what changes later (Chargebee reference, 4.2).
 
-| change in Visma           | here                                                                           |
-| ------------------------- | ------------------------------------------------------------------------------ |
-| purchase order number     | `update_details`                                                               |
-| a payment                 | `record_payment` with Visma's number                                           |
-| voided                    | payments are removed, then `void`                                              |
-| lines or amounts, unpaid  | `void`, then an import under a new id (`VN-100234-2`)                           |
-| lines or amounts, paid    | rejected: nothing there can be changed                                         |
+| change in Visma                  | here                                                          |
+| -------------------------------- | ------------------------------------------------------------- |
+| purchase order number            | `update_details`                                              |
+| a payment                        | `record_payment` with Visma's number                          |
+| a payment that is taken back     | rejected: money is not taken from an account by a sync        |
+| voided                           | payments are removed, then `void`                             |
+| lines, amounts or days, unpaid   | `void`, then an import under a new id (`VN-100234-2`)          |
+| lines or amounts, paid           | rejected: nothing there can be changed                        |
 
-Every step looks at what stands there first, so a process may die between any two of them.
+Every step looks at what stands there first, so a process may die between any two of them, and what people did there
+by hand, as a rejection asked them to, is taken for what it is.
 """
 
 from __future__ import annotations
@@ -19,20 +21,20 @@ from typing import Any
 from urllib.parse import quote
 
 from ml_connector.engine.ports import Delivery
-from ml_connector.engine.records import Change, Operation, Outcome, Result
-from ml_connector.http import CallProblem, RecordRefused, concurrently
+from ml_connector.engine.records import Change, Outcome, Result
+from ml_connector.http import Answer, CallProblem, RecordRefused, concurrently
 from ml_connector.systems.chargebee.client import ChargebeeClient
 from ml_connector.systems.chargebee.errors import DUPLICATE
 from ml_connector.systems.chargebee.flow_settings import InvoicesSettings
+from ml_connector.systems.chargebee.payments import LINKED, Open, Piece, still_open
 from ml_connector.systems.chargebee.results import not_done
+from ml_connector.systems.chargebee.standing import Resource, holds, is_same_money, is_voided
+from ml_connector.systems.chargebee.turns import Turns
 
-VOID = "voided"
 PAID = "paid"
 VERSIONS = 20
 """How often an invoice may have been imported anew."""
 UNCHANGEABLE = "cannot be changed"
-
-Resource = Mapping[str, Any]
 
 
 class InvoicesWriter:
@@ -41,6 +43,7 @@ class InvoicesWriter:
     def __init__(self, client: ChargebeeClient, settings: InvoicesSettings) -> None:
         self._client = client
         self._settings = settings
+        self._turns = Turns()
 
     @property
     def calls(self) -> int:
@@ -57,158 +60,240 @@ class InvoicesWriter:
 
     def _delivered(self, change: Change) -> Result:
         try:
-            if change.operation is Operation.UPDATE:
-                return self._followed(change)
-            return self._skipped(change) if not change.create else self._imported(change, change.claim)
+            with self._turns.of(str(change.body["customer"])):
+                if change.target_id is not None:  # also where another `prefix` gave it another claim since
+                    return self._followed(change)
+                return self._imported(change, change.claim) if change.create else self._never_wanted(change)
         except CallProblem as problem:
-            return not_done(change, problem)
+            result = not_done(change, problem)
+            # Of several calls some may have been made: what stands there is not what was confirmed any more.
+            return result if change.target_id is None else result._replace(uncertain=True)
 
-    def _skipped(self, change: Change) -> Result:
-        return Result(change.key, Outcome.SKIPPED, reason="It was voided before it was ever imported.")
+    def _never_wanted(self, change: Change) -> Result:
+        """Voided before it was known to be there; an import that nobody answered may have made it all the same."""
+        invoice = self._find(change.claim) if change.doubt is not None else None
+        if invoice is None or not self._is_ours(change, invoice):
+            return Result(change.key, Outcome.SKIPPED, reason="It was voided before it was ever imported.")
+        return self._voided(change, change.claim, invoice)
+
+    # --- importing -----------------------------------------------------------------------------------------------
 
     def _imported(self, change: Change, invoice_id: str) -> Result:
         """Import it. An id that is taken was taken by an earlier try, if what stands there has the same total."""
         body = change.body
-        paid = sum(payment["amount"] for payment in body["payments"].values())
         total = body["document"]["total"]
+        payments = still_open(body["payments"], body["paid"], {}, {})
+        paid = sum(amount for _, (amount, _) in payments.record)
         members = {
             "id": invoice_id,
             "customer_id": body["customer"],
             "status": PAID if paid == total else "posted",
             **body["document"],
         }
-        if paid <= total and body["payments"]:
-            members["payments"] = [self._payment(reference, one) for reference, one in body["payments"].items()]
+        if payments.record and paid <= total:
+            members["payments"] = [self._payment(number, piece) for number, piece in payments.record]
         try:
             answer = self._client.post("/invoices/import_invoice", members, purpose=change.key)
         except RecordRefused as problem:
             if problem.decision.vendor_code != DUPLICATE:
                 raise
-            return self._adopted(change, invoice_id)
-        recorded = body["payments"] if paid <= total else {}
-        return self._done(change, Outcome.CREATED, invoice_id, recorded, answer.status, answer.correlation_id)
+            return self._adopted(change, invoice_id, problem)
+        if paid > total:  # more than an import takes: the rest becomes the customer's excess payment
+            self._record(invoice_id, payments)
+        return self._done(change, Outcome.CREATED, invoice_id, payments.with_recorded(), answer)
 
-    def _adopted(self, change: Change, invoice_id: str) -> Result:
-        invoice = self._invoice(invoice_id)
-        mine = (change.body["document"]["total"], change.body["document"]["currency_code"], change.body["customer"])
-        theirs = (invoice.get("total"), invoice.get("currency_code"), invoice.get("customer_id"))
-        if mine != theirs:
-            return Result(
-                change.key,
-                Outcome.REJECTED,
-                kind="id is taken",
-                reason=f"{invoice_id} is another invoice at Chargebee (total {theirs[0]} {theirs[1]}, customer "
-                f"{theirs[2]}; here {mine[0]} {mine[1]}, {mine[2]}). Choose another `prefix`, or delete it there.",
-            )
-        self._record_payments(invoice_id, invoice, change.body["payments"], {})
-        return self._done(change, Outcome.CREATED, invoice_id, change.body["payments"])
+    def _adopted(self, change: Change, invoice_id: str, problem: RecordRefused) -> Result:
+        invoice = self._find(invoice_id)
+        if invoice is None:
+            raise problem
+        body = change.body
+        if change.doubt is not None and self._is_ours(change, invoice) and not holds(invoice, body["document"]):
+            return self._imported_anew(change, invoice_id, invoice)  # ours, and Visma's changed before we knew
+        if not self._is_ours(change, invoice) or not is_same_money(invoice, body["document"]) or is_voided(invoice):
+            return self._taken(change, invoice_id, invoice)
+        return self._paid(change, Outcome.CREATED, invoice_id, invoice, {})
+
+    def _taken(self, change: Change, invoice_id: str, invoice: Resource) -> Result:
+        document, customer = change.body["document"], change.body["customer"]
+        return Result(
+            change.key,
+            Outcome.REJECTED,
+            facts=change.facts,
+            kind="id is taken",
+            reason=f"{invoice_id} is another invoice at Chargebee (total {invoice.get('total')} "
+            f"{invoice.get('currency_code')}, customer {invoice.get('customer_id')}, {invoice.get('status')}; here "
+            f"{document['total']} {document['currency_code']}, {customer}). Choose another `prefix`, or delete it "
+            "there.",
+        )
+
+    def _is_ours(self, change: Change, invoice: Resource) -> bool:
+        return bool(invoice.get("customer_id") == change.body["customer"])
+
+    # --- following -----------------------------------------------------------------------------------------------
 
     def _followed(self, change: Change) -> Result:
         """What changed since it was imported."""
         body, facts = change.body, change.facts
         invoice_id = str(facts.get("id") or change.claim)
-        invoice = self._invoice(invoice_id)
+        invoice = self._find(invoice_id)
+        if invoice is None:
+            if body["voided"]:
+                return self._done(change, Outcome.UPDATED, invoice_id, {})
+            return self._refused(
+                change,
+                f"{invoice_id} was deleted at Chargebee, where its number stays taken. Void it in Visma, too, and make "
+                "a new invoice there.",
+            )
         if body["voided"]:
-            self._void(invoice_id, invoice)
-            return self._done(change, Outcome.UPDATED, invoice_id, {})
-        if facts.get("money") != body["money"]:
+            return self._voided(change, invoice_id, invoice)
+        if is_voided(invoice):
+            if facts.get("voided") or invoice.get("void_reason_code") == self._settings.reason:
+                return self._imported_anew(change, invoice_id, invoice)  # by us: Visma has it again, or other lines
+            return self._refused(
+                change,
+                f"{invoice_id} was voided at Chargebee by hand. Void it in Visma, too, and make a new invoice there.",
+            )
+        noted = facts.get("money") == body["money"] and (
+            facts.get("terms") == body["terms"] or invoice.get("status") == PAID  # when it was due is over
+        )
+        if not noted and not holds(invoice, body["document"]):
             return self._imported_anew(change, invoice_id, invoice)
-        if facts.get("details") != body["details"]:
-            path = f"/invoices/{quote(invoice_id, safe='')}/update_details"
-            self._client.post(path, body["details"], purpose=change.key)
-        self._record_payments(invoice_id, invoice, body["payments"], facts.get("payments") or {})
-        return self._done(change, Outcome.UPDATED, invoice_id, body["payments"])
+        return self._paid(change, Outcome.UPDATED, invoice_id, invoice, facts.get("payments") or {})
 
     def _imported_anew(self, change: Change, invoice_id: str, invoice: Resource) -> Result:
         """Lines cannot be changed: the invoice is voided, and imported under the next id that is free."""
-        if invoice.get("amount_paid") or invoice.get("status") == PAID:
-            return Result(
-                change.key,
-                Outcome.REJECTED,
-                facts=change.facts,
-                kind=UNCHANGEABLE,
-                reason=f"{invoice_id} has payments at Chargebee, where neither lines nor amounts can be changed. Make "
-                "a credit note and a new invoice in Visma instead.",
+        wanted = change.body["document"]
+        for version in range(2, VERSIONS):
+            if not is_voided(invoice):
+                if holds(invoice, wanted):
+                    return self._paid(change, Outcome.UPDATED, invoice_id, invoice, {})
+                if (obstacle := _obstacle(invoice)) is not None:
+                    return self._refused(
+                        change,
+                        f"{invoice_id} has {obstacle} at Chargebee, where neither lines nor amounts nor days can be "
+                        "changed. Take the change back in Visma, and make a credit note and a new invoice instead; or "
+                        f"take the {obstacle} off it at Chargebee, and replay this record: it is imported anew then.",
+                    )
+                self._void(invoice_id, invoice)
+            invoice_id = f"{change.claim}-{version}"
+            found = self._find(invoice_id)
+            if found is None:
+                done = self._imported(change, invoice_id)
+                return done._replace(outcome=Outcome.UPDATED) if done.outcome is Outcome.CREATED else done
+            if not self._is_ours(change, found):
+                return self._taken(change, invoice_id, found)
+            invoice = found
+        return self._refused(change, f"It was imported {VERSIONS} times already.")
+
+    def _voided(self, change: Change, invoice_id: str, invoice: Resource) -> Result:
+        if _is_credited(invoice) and not is_voided(invoice):
+            return self._refused(
+                change,
+                f"{invoice_id} is credited at Chargebee, so it cannot be voided there. Delete the credit note there, "
+                "and replay this record; or leave it as it is, if the credit note is for all of it.",
             )
         self._void(invoice_id, invoice)
-        for version in range(2, VERSIONS):
-            following = f"{change.claim}-{version}"
-            found = self._client.find(f"/invoices/{quote(following, safe='')}")
-            if found is None or found.data["invoice"].get("status") != VOID:
-                done = self._imported(change, following)
-                return done._replace(outcome=Outcome.UPDATED) if done.outcome is Outcome.CREATED else done
-        return Result(
-            change.key,
-            Outcome.REJECTED,
-            facts=change.facts,
-            kind=UNCHANGEABLE,
-            reason=f"It was imported {VERSIONS} times already.",
-        )
+        return self._done(change, Outcome.UPDATED, invoice_id, {})
 
     def _void(self, invoice_id: str, invoice: Resource) -> None:
         """Keeps the invoice, and its id stays taken; payments are detached first."""
-        if invoice.get("status") == VOID:
+        if is_voided(invoice):
             return
-        path = f"/invoices/{quote(invoice_id, safe='')}"
         for link in invoice.get("linked_payments") or ():
-            if link.get("applied_amount"):
+            if link.get("txn_status") in LINKED:
                 members = {"transaction": {"id": link["txn_id"]}}
-                self._client.post(f"{path}/remove_payment", members, purpose=f"{invoice_id} {link['txn_id']}")
-        self._client.post(f"{path}/void", {"void_reason_code": self._settings.reason}, purpose=invoice_id)
+                self._client.post(f"{_path(invoice_id)}/remove_payment", members, purpose=str(link["txn_id"]))
+        self._client.post(f"{_path(invoice_id)}/void", {"void_reason_code": self._settings.reason}, purpose="void")
 
-    def _record_payments(
-        self,
-        invoice_id: str,
-        invoice: Resource,
-        payments: Mapping[str, Mapping[str, int]],
-        recorded: Mapping[str, Mapping[str, int]],
-    ) -> None:
-        """Record what is not recorded yet, each once.
+    # --- payments ------------------------------------------------------------------------------------------------
 
-        What was paid there beyond what is known to have been recorded was recorded by a process that then died.
-        """
-        known = sum(one["amount"] for one in recorded.values())
-        unseen = max(int(invoice.get("amount_paid") or 0) - known, 0)
-        path = f"/invoices/{quote(invoice_id, safe='')}/record_payment"
-        for reference, payment in payments.items():
-            missing = payment["amount"] - recorded.get(reference, {"amount": 0})["amount"]
-            if missing <= 0:
-                continue
-            if unseen >= missing:
-                unseen -= missing
-                continue
-            members = {"transaction": self._payment(reference, {**payment, "amount": missing})}
-            self._client.post(path, members, purpose=f"{invoice_id} {reference}")
+    def _paid(
+        self, change: Change, outcome: Outcome, invoice_id: str, invoice: Resource, noted: Mapping[str, Any]
+    ) -> Result:
+        """Bring what can be changed up to date, and record the payments that are not recorded yet."""
+        payments = still_open(change.body["payments"], change.body["paid"], noted, invoice)
+        if payments.taken_back:
+            return self._refused(
+                change,
+                f"Visma took back all or a part of the payment {', '.join(payments.taken_back)}, which is recorded for "
+                f"{invoice_id}. Take it off at Chargebee (the invoice's payments), and replay this record.",
+            )
+        if payments.record and invoice.get("status") == PAID:
+            numbers = ", ".join(number for number, _ in payments.record)
+            return self._refused(
+                change,
+                f"{invoice_id} is paid at Chargebee otherwise than by Visma's payment {numbers}. Take the other "
+                "payment off there, and replay this record.",
+            )
+        details = change.body["details"]
+        if any(str(invoice.get(name) or "") != value for name, value in details.items()):
+            self._client.post(f"{_path(invoice_id)}/update_details", details)
+        self._record(invoice_id, payments)
+        return self._done(change, outcome, invoice_id, payments.with_recorded())
 
-    def _payment(self, reference: str, payment: Mapping[str, int]) -> dict[str, Any]:
+    def _record(self, invoice_id: str, payments: Open) -> None:
+        for number, piece in payments.record:
+            before = sum(amount for amount, _ in payments.noted.get(number, ()))
+            members = {"transaction": self._payment(number, piece)}
+            self._client.post(f"{_path(invoice_id)}/record_payment", members, purpose=f"{number} after {before}")
+
+    def _payment(self, number: str, piece: Piece) -> dict[str, Any]:
         return {
-            "amount": payment["amount"],
+            "amount": piece[0],
             "payment_method": self._settings.payment_method,
-            "date": payment["date"],
-            "reference_number": reference,
+            "date": piece[1],
+            "reference_number": number,
         }
 
-    def _invoice(self, invoice_id: str) -> Resource:
-        """Raises `RecordRefused` where it is gone."""
-        invoice: Resource = self._client.get(f"/invoices/{quote(invoice_id, safe='')}").data["invoice"]
-        return invoice
+    # --- results -------------------------------------------------------------------------------------------------
+
+    def _find(self, invoice_id: str) -> Resource | None:
+        answer = self._client.find(_path(invoice_id))
+        if answer is None:
+            return None
+        invoice: Resource = answer.data["invoice"]
+        return None if invoice.get("deleted") else invoice
+
+    def _refused(self, change: Change, reason: str) -> Result:
+        return Result(change.key, Outcome.REJECTED, facts=change.facts, kind=UNCHANGEABLE, reason=reason)
 
     def _done(
         self,
         change: Change,
         outcome: Outcome,
         invoice_id: str,
-        payments: Mapping[str, Any],
-        status: int | None = None,
-        correlation_id: str | None = None,
+        noted: Mapping[str, Sequence[Piece]],
+        answer: Answer | None = None,
     ) -> Result:
         body = change.body
-        facts = {"id": invoice_id, "money": body["money"], "details": body["details"], "payments": dict(payments)}
+        facts = {
+            "id": invoice_id,
+            **{name: body[name] for name in ("money", "terms", "voided")},
+            "payments": {number: [list(piece) for piece in pieces] for number, pieces in noted.items()},
+        }
         return Result(
             change.key,
             outcome,
             target_id=change.claim,
             facts=facts,
-            status=status,
-            correlation_id=correlation_id,
+            status=answer.status if answer else None,
+            correlation_id=answer.correlation_id if answer else None,
         )
+
+
+def _path(invoice_id: str) -> str:
+    return f"/invoices/{quote(invoice_id, safe='')}"
+
+
+def _is_credited(invoice: Resource) -> bool:
+    return bool(invoice.get("amount_adjusted") or invoice.get("credits_applied"))
+
+
+def _obstacle(invoice: Resource) -> str | None:
+    """Why an invoice must not be voided in passing."""
+    if _is_credited(invoice):
+        return "credit notes"
+    paid = invoice.get("amount_paid") or any(
+        link.get("txn_status") in LINKED for link in invoice.get("linked_payments") or ()
+    )
+    return "payments" if paid else None

@@ -7,10 +7,11 @@ what to do.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from ml_connector.engine.digests import digest_of
@@ -27,8 +28,10 @@ INVOICE, CREDIT_NOTE = "Invoice", "CreditNote"
 RELEASED = ("Open", "Closed")
 VOIDED = ("Voided", "Deleted")
 MOST_ROUND_OFF = 99
-OURS = "CB"
-"""How a reference of ours begins in Visma: documents that came from Chargebee do not go back."""
+MOST = 10**9
+"""Pieces on a line, beyond which it is sent as one."""
+OURS = re.compile(r"CB[A-Z2-7]{12}")
+"""A reference of ours in Visma: documents that came from Chargebee do not go back."""
 LONGEST = {"description": 250, "po_number": 100, "reference": 100}
 PAYMENTS = ("Payment", "Prepayment")
 """Types of applications that are money; credit notes are documents of their own."""
@@ -63,8 +66,9 @@ class Money:
 def map_invoice(record: Record, settings: InvoicesSettings) -> Mapped:
     """What the invoice should be like.
 
-    The body: `document`, the parameters of an import without ids; `payments` by Visma's number; `voided`; `details`,
-    what `update_details` changes; `money`, a digest of what cannot be changed; and `customer`, the id of the customer.
+    The body: `document`, the parameters of an import without ids; `payments` by Visma's number, and `paid`, their sum
+    where only that is known; `voided`; `details`, what `update_details` changes; `money` and `terms`, digests of what
+    cannot be changed (lines and amounts; days and payment reference); and `customer`, the id of the customer.
     """
     document = read_document(record)
     if isinstance(document, Reject):
@@ -76,26 +80,32 @@ def map_invoice(record: Record, settings: InvoicesSettings) -> Mapped:
         return Reject("The invoice has no number that makes an id, no date, or no customer.", "unreadable")
     try:
         money = money_of(document)
-        payments = _payments(document, money)
-    except (Inexpressible, NotMoney, InvalidOperation) as error:
-        return Reject(str(error) or "An amount is no number.", "inexpressible")
+        payments, paid = _payments(document, money)
+    except (Inexpressible, NotMoney, ArithmeticError) as error:
+        known = isinstance(error, Inexpressible | NotMoney)
+        return Reject(str(error) if known else "An amount is beyond all bounds: correct it in Visma.", "inexpressible")
     details = {"po_number": as_text(document.customer_ref_number)[: LONGEST["po_number"]]}
     voided = document.status in VOIDED
     frozen = money.members()
+    terms = {
+        "date": epoch(document.document_date),
+        "due_date": epoch(max(document.document_due_date or document.document_date, document.document_date)),
+        **_reference(document, settings),
+    }
     body = {
         "document": {
             **frozen,
             **details,
+            **terms,
             "price_type": "tax_exclusive",
-            "date": epoch(document.document_date),
-            "due_date": epoch(max(document.document_due_date or document.document_date, document.document_date)),
             **({"round_off": money.round_off} if money.round_off else {}),
-            **_reference(document, settings),
         },
         "payments": payments,
+        "paid": paid,
         "voided": voided,
         "details": details,
         "money": digest_of(frozen).hex(),
+        "terms": digest_of(terms).hex(),
     }
     return Desired(
         claim,
@@ -103,7 +113,7 @@ def map_invoice(record: Record, settings: InvoicesSettings) -> Mapped:
         create=not voided,
         rule="voided, and not at Chargebee" if voided else None,
         needs={"customer": _customer(document)},
-        basis={name: body[name] for name in ("money", "payments", "voided", "details")},
+        basis={name: body[name] for name in ("money", "terms", "payments", "paid", "voided", "details")},
         not_before=_moment(document.document_date),
     )
 
@@ -126,8 +136,9 @@ def map_credit_note(record: Record, settings: InvoicesSettings) -> Mapped:
         )
     try:
         money = money_of(document)
-    except (Inexpressible, NotMoney, InvalidOperation) as error:
-        return Reject(str(error) or "An amount is no number.", "inexpressible")
+    except (Inexpressible, NotMoney, ArithmeticError) as error:
+        known = isinstance(error, Inexpressible | NotMoney)
+        return Reject(str(error) if known else "An amount is beyond all bounds: correct it in Visma.", "inexpressible")
     voided = document.status in VOIDED
     frozen = money.members()
     body = {
@@ -188,7 +199,7 @@ def money_of(document: CustomerDocument) -> Money:
             )
         amounts.append(amount)
         lines.append({"id": f"l{place}", **_line(line, amount, currency, place, in_currency=in_currency)})
-    taxes = _taxed(document, lines, amounts, vat)
+    taxes = _taxed(document, lines, amounts, vat, discount)
     round_off = total - (sum(amounts) - discount + vat)
     if abs(round_off) > MOST_ROUND_OFF:
         raise Inexpressible(
@@ -203,7 +214,7 @@ def _line(line: DocumentLine, amount: int, currency: str, place: int, *, in_curr
     text = as_text(line.description) or as_text(line.inventory_number) or f"Line {place}"
     quantity, price = line.quantity, line.unit_price_in_currency if in_currency else line.unit_price
     shape = {"unit_amount": amount, "quantity": 1}
-    if quantity is not None and price is not None and quantity > 1 and quantity == quantity.to_integral_value():
+    if quantity is not None and price is not None and 1 < quantity < MOST and quantity % 1 == 0:
         try:
             unit = minor(price, currency)
         except NotMoney:
@@ -214,17 +225,25 @@ def _line(line: DocumentLine, amount: int, currency: str, place: int, *, in_curr
 
 
 def _taxed(
-    document: CustomerDocument, lines: Sequence[dict[str, Any]], amounts: Sequence[int], vat: int
+    document: CustomerDocument, lines: Sequence[dict[str, Any]], amounts: Sequence[int], vat: int, discount: int
 ) -> list[dict[str, Any]]:
-    """Give every line its tax; answers with the taxes of the document. Raises `Inexpressible`."""
+    """Give every line its tax; answers with the taxes of the document. Raises `Inexpressible`.
+
+    A discount of the whole document is taken off every line by its share. That the tax of a line is rounded otherwise
+    than Visma rounds, is settled on the largest.
+    """
+    whole = sum(amounts)
+    left = Decimal(max(whole - discount, 0)) / whole if whole and discount else Decimal(1)
     if not vat:
         return []
     rates = {as_text(one.tax_id): one.vat_rate for one in document.tax_details if one.vat_rate is not None}
     due: dict[int, tuple[Decimal, int]] = {}
     for place, (line, amount) in enumerate(zip(document.lines, amounts, strict=True)):
         rate = rates.get(as_text(line.vat_code and line.vat_code.id))
+        if rate and not 0 < rate <= 100:
+            raise Inexpressible(f"The VAT rate of line {place + 1} is not between 0 and 100 %: correct it in Visma.")
         if rate:
-            due[place] = (rate, int((amount * rate / 100).quantize(Decimal(1), ROUND_HALF_UP)))
+            due[place] = (rate, int((amount * left * rate / 100).quantize(Decimal(1), ROUND_HALF_UP)))
     off = vat - sum(tax for _, tax in due.values())
     if due and off:
         largest = max(due, key=lambda place: due[place][1])
@@ -249,27 +268,37 @@ def _tax_name(rate: Decimal) -> str:
     return f"VAT {format(rate.normalize(), 'f')} %"
 
 
-def _payments(document: CustomerDocument, money: Money) -> dict[str, dict[str, int]]:
-    """What was paid, by Visma's number of the payment.
+def _payments(document: CustomerDocument, money: Money) -> tuple[dict[str, dict[str, int | None]], int | None]:
+    """What was paid, by Visma's number of the payment; and the sum, where only that is known.
 
-    Visma shows what was paid in the company's currency alone (Visma reference, section 6). In another one it is known
-    only where one payment is all that happened: then it is what is not open any more.
+    Visma shows what was paid in the company's currency alone (Visma reference, section 6). In another one the sum is
+    what is not open any more, as long as nothing but payments took anything off. Raises `Inexpressible`, `NotMoney`.
     """
-    found = [one for one in document.applications if one.doc_type in PAYMENTS and not one.voided and one.ref_nbr]
+    applied = [one for one in document.applications if not one.voided]
+    found = [one for one in applied if one.doc_type in PAYMENTS and one.ref_nbr and one.amount_paid]
+    payments: dict[str, dict[str, int | None]] = {}
+    if not found:
+        return payments, None
     foreign = document.amount_in_currency is not None and document.amount_in_currency != document.amount
-    if foreign and (len(found) != 1 or len([one for one in document.applications if not one.voided]) != 1):
-        return {}
-    payments: dict[str, dict[str, int]] = {}
+    if foreign and (len(found) < len(applied) or any(one.cash_discount_taken for one in applied)):
+        raise Inexpressible(
+            "Visma tells what was paid of it in the company's currency alone, and a credit note or a cash discount "
+            f"took something off, too, so what was paid in {money.currency} is not known: enter it at Chargebee "
+            "by hand."
+        )
     for one in found:
-        amount = _minor(one.amount_paid, money.currency, "payment", 0)
-        if foreign:
-            amount = money.total - _minor(document.balance_in_currency, money.currency, "balance", money.total)
-        if amount > 0:
-            reference = str(one.ref_nbr)[: LONGEST["reference"]]
-            before = payments.get(reference, {"amount": 0})["amount"]
-            day = one.application_date or document.document_date
-            payments[reference] = {"amount": before + amount, "date": epoch(day) if day else 0}
-    return dict(sorted(payments.items()))
+        amount = None if foreign else _minor(one.amount_paid, money.currency, "payment", 0)
+        if amount is not None and amount < 0:
+            raise Inexpressible(f"The payment {one.ref_nbr} is below zero: correct it in Visma.")
+        reference = str(one.ref_nbr)[: LONGEST["reference"]]
+        before = payments.get(reference, {"amount": 0})["amount"] or 0
+        day = one.application_date or document.document_date
+        payments[reference] = {
+            "amount": None if amount is None else before + amount,
+            "date": epoch(day) if day else 0,
+        }
+    paid = money.total - _minor(document.balance_in_currency, money.currency, "balance", money.total)
+    return dict(sorted(payments.items())), max(paid, 0) if foreign else None
 
 
 def _reference(document: CustomerDocument, settings: InvoicesSettings) -> dict[str, Any]:
@@ -282,7 +311,7 @@ def _reference(document: CustomerDocument, settings: InvoicesSettings) -> dict[s
 def _left_out(document: CustomerDocument, settings: InvoicesSettings, kind: str) -> Skip | None:
     if document.document_type != kind:
         return Skip("no invoice", f"It is a document of the type {document.document_type}.")
-    if any(as_text(text).startswith(OURS) and len(as_text(text)) == 14 for text in _references(document)):
+    if any(OURS.fullmatch(as_text(text)) for text in _references(document)):
         return Skip("came from Chargebee", "It stands there already.")
     day = document.document_date
     if day is not None and day < settings.from_:

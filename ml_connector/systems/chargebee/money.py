@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import Context, Decimal
 
 WHOLE = frozenset({"JPY", "KRW", "XAF", "XOF"})
 """Currencies that Chargebee counts in whole units."""
@@ -11,6 +11,11 @@ UNVERIFIED = frozenset(
     | {"BIF", "CLP", "DJF", "GNF", "ISK", "KMF", "PYG", "RWF", "UGX", "UYI", "VND", "VUV", "XPF"}
 )
 """Currencies without two decimals (ISO 4217) of which nothing tells how Chargebee counts them: they are refused."""
+
+
+LARGEST = 10**12
+_EXACT = Context(prec=4_000)
+"""So many digits as nothing that can be read has: nothing is rounded on the way."""
 
 
 class NotMoney(ValueError):
@@ -32,7 +37,10 @@ def major(minor: int, currency: str) -> str:
 
 def minor(amount: Decimal, currency: str) -> int:
     """Decimal to minor units. Raises `NotMoney` where that is not exact."""
-    scaled = amount.scaleb(decimals(currency))
+    places = decimals(currency)
+    if not amount.is_finite() or abs(amount) >= LARGEST:
+        raise NotMoney(f"The amount is {LARGEST:,} {currency} or more, which no invoice is.")
+    scaled = amount.scaleb(places, _EXACT)
     if scaled != scaled.to_integral_value():
         raise NotMoney(f"{amount} {currency} is no whole number of its smallest unit.")
     return int(scaled)
