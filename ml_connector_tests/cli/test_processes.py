@@ -92,11 +92,11 @@ def test_simulators_run_until_they_are_told_to_stop_and_leave_nothing_behind(num
     base = port_base()
     with running("simulate", "--json", "--customers", "5", "--port-base", str(base)) as process:
         shown = first_document(process)
-        assert [one["system"] for one in shown] == ["hubspot", "mailchimp", "visma"]
+        assert [one["system"] for one in shown] == ["chargebee", "hubspot", "mailchimp", "visma"]
         for one in shown:
             assert httpx.get(f"{one['base_url']}/_simulator/health").json() == {"status": "ok"}
         started = family(process)
-        assert len(started) == 3
+        assert len(started) == 4
         process.send_signal(number)
         assert ends(process, started) == 130
         assert process.stderr is not None
@@ -107,7 +107,7 @@ def test_the_credentials_that_are_shown_are_accepted() -> None:
     """Whoever wants to try the program by hand needs nothing else."""
     base = port_base()
     with running("simulate", "--json", "--customers", "5", "--port-base", str(base)) as process:
-        hubspot, mailchimp, visma = first_document(process)
+        _, hubspot, mailchimp, visma = first_document(process)
         bearer = {"Authorization": f"Bearer {hubspot['credentials']['access_token']}"}  # type: ignore[index]
         details = httpx.get(f"{hubspot['base_url']}/account-info/v3/details", headers=bearer)
         assert details.status_code == 200
@@ -124,7 +124,7 @@ def test_faults_strike_the_system_that_they_are_meant_for() -> None:
     arguments = ["simulate", "--json", "--customers", "5", "--port-base", str(base), "--fault", "visma/slow:seconds=9"]
     with running(*arguments) as process:
         rules = [httpx.get(f"{one['base_url']}/_simulator/faults").json()["rules"] for one in first_document(process)]
-        assert [[rule["fault"] for rule in each] for each in rules] == [[], [], ["slow"]]
+        assert [[rule["fault"] for rule in each] for each in rules] == [[], [], [], ["slow"]]
 
 
 def test_a_port_in_use_is_a_sentence_and_nothing_is_left_running(cli: Cli) -> None:

@@ -36,14 +36,24 @@ READ_ONLY = (
     "currency", "financialPeriod",
 )  # fmt: skip
 """Of these only the reading operations are simulated, and these:"""
-WRITTEN = {("POST", "/v2/journaltransaction"), ("POST", "/v2/journaltransaction/{}/action/release")}
+WRITTEN = {
+    ("POST", "/v2/journaltransaction"),
+    ("POST", "/v2/journaltransaction/{}/action/release"),
+    ("POST", "/v2/customerinvoice"),
+    ("POST", "/v1/customerinvoice/{}/action/release"),
+}
 NOT_SIMULATED = {
     ("GET", "/v1/customer/balance"),
     ("GET", "/v1/customer/{}/balance"),
     ("GET", "/v1/dimension/{}/{}/{}"),
     ("GET", "/v1/dimension/{}/{}/publicid/{}"),
 }
-NOT_DESCRIBED = {("GET", "/v1/customerCreditNote"), ("GET", "/v1/customerCreditNote/{}")}
+NOT_DESCRIBED = {
+    ("GET", "/v1/customerCreditNote"),
+    ("GET", "/v1/customerCreditNote/{}"),
+    ("POST", "/v2/customerCreditNote"),
+    ("POST", "/v1/customerCreditNote/{}/action/release"),
+}
 """The reference knows the path and no more (section 7)."""
 NOT_WRITTEN = {"number", "note", "glAccounts", "eInvoiceContract", "defaultPaymentMethod", "overrideNumberSeries"}
 NESTED_METADATA = {"CountryInAddressDto", "VatZoneInCustomerDto", "VatZoneInSupplierDto"}

@@ -10,7 +10,7 @@ import pytest
 from ml_connector.engine.records import Outcome, Result
 from ml_connector.errors import StoppedProblem
 from ml_connector.http import Retries
-from ml_connector.systems.hubspot import group
+from ml_connector.systems.hubspot import drafts
 from ml_connector.systems.hubspot.mapping import contact_key
 from ml_connector_tests.systems.hubspot.conftest import OpenTarget
 from ml_connector_tests.systems.hubspot.support import (
@@ -129,7 +129,7 @@ def test_new_records_are_read_first_only_until_the_ledger_has_proved_right(
     target: Target, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """So many new customers are not read a hundred at a time, all of them."""
-    monkeypatch.setattr(group, "TRIED", 2)
+    monkeypatch.setattr(drafts, "TRIED", 2)
     target.deliver("companies", *companies(500))
     calls = target.hubspot.calls()
     assert len([call for call in calls if "/companies/batch/read" in call]) == 2
@@ -140,7 +140,7 @@ def test_new_records_are_read_first_only_until_the_ledger_has_proved_right(
 def test_what_the_ledger_does_not_know_is_cleared_read_or_not(
     target: Target, monkeypatch: pytest.MonkeyPatch, tried: int
 ) -> None:
-    monkeypatch.setattr(group, "TRIED", tried)
+    monkeypatch.setattr(drafts, "TRIED", tried)
     target.send("companies", desired("companies", customer()))
     target.send("companies", desired("companies", customer(corporateId=None)))
     assert not target.hubspot.one("companies", visma_customer_id="nordic:1").get("visma_organization_number")
