@@ -25,7 +25,7 @@ from ml_connector.engine.ports import Delivery
 from ml_connector.engine.records import Change, Outcome, Result
 from ml_connector.http import Answer, CallProblem, RecordRefused, concurrently
 from ml_connector.systems.chargebee.client import ChargebeeClient
-from ml_connector.systems.chargebee.errors import DUPLICATE
+from ml_connector.systems.chargebee.errors import DUPLICATE, MISSING
 from ml_connector.systems.chargebee.flow_settings import InvoicesSettings
 from ml_connector.systems.chargebee.payments import LINKED, Open, Piece, still_open
 from ml_connector.systems.chargebee.results import not_done
@@ -96,6 +96,14 @@ class InvoicesWriter:
         try:
             answer = self._client.post("/invoices/import_invoice", members, purpose=change.key)
         except RecordRefused as problem:
+            if problem.status == MISSING:
+                # A person deleted the customer: it is delivered anew. Whether its id is given away again nobody knows,
+                # so this does not wait for it.
+                reason = (
+                    f"{change.body['customer']} was deleted at Chargebee. The customer is sent again: replay this "
+                    "record once it is there."
+                )
+                return not_done(change, problem)._replace(reason=reason, missing=("customer",))
             if problem.decision.vendor_code != DUPLICATE:
                 raise
             return self._adopted(change, invoice_id, problem)
