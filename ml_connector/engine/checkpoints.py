@@ -38,6 +38,16 @@ INVOICE_CHECKPOINTS: Final = (
     "hubspot: invoices linked",
 )
 """Within one record's delivery, where a system makes an object of several calls."""
+CHARGEBEE_CHECKPOINTS: Final = (
+    "chargebee: customer half changed",
+    "chargebee: invoice imported",
+    "chargebee: payment taken off",
+    "chargebee: invoice voided",
+    "chargebee: details changed",
+    "chargebee: payment recorded",
+    "chargebee: credit note imported",
+)
+"""Likewise, where an invoice is followed by several calls."""
 
 _place = ""
 _left = 0

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from urllib.parse import quote
 
+from ml_connector.engine.checkpoints import reached
 from ml_connector.engine.ports import Delivery
 from ml_connector.engine.records import Change, Outcome, Result
 from ml_connector.http import CallProblem, RecordRefused
@@ -59,6 +60,7 @@ class CreditNotesWriter:
             if problem.decision.vendor_code != DUPLICATE or (note := self._find(change.claim)) is None:
                 raise
             return self._adopted(change, note)
+        reached("chargebee: credit note imported")
         return self._done(change, Outcome.CREATED, change.claim)._replace(
             status=answer.status, correlation_id=answer.correlation_id
         )

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
+from ml_connector.engine.checkpoints import reached
 from ml_connector.engine.digests import digest_of
 from ml_connector.engine.ports import Delivery
 from ml_connector.engine.records import Change, Operation, Outcome, Result
@@ -93,6 +94,7 @@ class CustomersWriter:
             members = dict(body["customer"])
             status = self._client.post(path, members).status
             sent.append(encoded(members))
+            reached("chargebee: customer half changed")
         ours = {name: value for name, value in body["billing"].items() if name != "billing_address"}
         address = body["billing"]["billing_address"]
         if (

@@ -20,11 +20,12 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
+from ml_connector.engine.checkpoints import reached
 from ml_connector.engine.ports import Delivery
 from ml_connector.engine.records import Change, Outcome, Result
 from ml_connector.http import Answer, CallProblem, RecordRefused, concurrently
 from ml_connector.systems.chargebee.client import ChargebeeClient
-from ml_connector.systems.chargebee.errors import DUPLICATE
+from ml_connector.systems.chargebee.errors import DUPLICATE, MISSING
 from ml_connector.systems.chargebee.flow_settings import InvoicesSettings
 from ml_connector.systems.chargebee.payments import LINKED, Open, Piece, still_open
 from ml_connector.systems.chargebee.results import not_done
@@ -95,9 +96,18 @@ class InvoicesWriter:
         try:
             answer = self._client.post("/invoices/import_invoice", members, purpose=change.key)
         except RecordRefused as problem:
+            if problem.status == MISSING:
+                # A person deleted the customer: it is delivered anew. Whether its id is given away again nobody knows,
+                # so this does not wait for it.
+                reason = (
+                    f"{change.body['customer']} was deleted at Chargebee. The customer is sent again: replay this "
+                    "record once it is there."
+                )
+                return not_done(change, problem)._replace(reason=reason, missing=("customer",))
             if problem.decision.vendor_code != DUPLICATE:
                 raise
             return self._adopted(change, invoice_id, problem)
+        reached("chargebee: invoice imported")
         if paid > total:  # more than an import takes: the rest becomes the customer's excess payment
             self._record(invoice_id, payments)
         return self._done(change, Outcome.CREATED, invoice_id, payments.with_recorded(), answer)
@@ -203,7 +213,9 @@ class InvoicesWriter:
             if link.get("txn_status") in LINKED:
                 members = {"transaction": {"id": link["txn_id"]}}
                 self._client.post(f"{_path(invoice_id)}/remove_payment", members, purpose=str(link["txn_id"]))
+                reached("chargebee: payment taken off")
         self._client.post(f"{_path(invoice_id)}/void", {"void_reason_code": self._settings.reason}, purpose="void")
+        reached("chargebee: invoice voided")
 
     # --- payments ------------------------------------------------------------------------------------------------
 
@@ -228,6 +240,7 @@ class InvoicesWriter:
         details = change.body["details"]
         if any(str(invoice.get(name) or "") != value for name, value in details.items()):
             self._client.post(f"{_path(invoice_id)}/update_details", details)
+            reached("chargebee: details changed")
         self._record(invoice_id, payments)
         return self._done(change, outcome, invoice_id, payments.with_recorded())
 
@@ -236,6 +249,7 @@ class InvoicesWriter:
             before = sum(amount for amount, _ in payments.noted.get(number, ()))
             members = {"transaction": self._payment(number, piece)}
             self._client.post(f"{_path(invoice_id)}/record_payment", members, purpose=f"{number} after {before}")
+            reached("chargebee: payment recorded")
 
     def _payment(self, number: str, piece: Piece) -> dict[str, Any]:
         return {

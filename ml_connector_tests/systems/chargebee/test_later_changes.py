@@ -197,3 +197,21 @@ def test_a_purchase_order_that_looks_like_a_reference_of_ours_is_imported(sync: 
     put(sync, order="CB202611-00189")
     go(sync)
     assert invoices(sync) == ["VN-1"]
+
+
+@pytest.mark.parametrize("deleted_id", ["free", "taken"])
+def test_an_invoice_of_a_customer_that_a_person_deleted_is_told(sync: Outward, deleted_id: str) -> None:
+    """The customer is made again, where Chargebee gives its id away again; else it is said why not."""
+    go(sync)
+    sync.chargebee.configure(deleted_id=deleted_id, delete_seconds=0)
+    sync.chargebee.done("/customers/V-10001/delete")
+    sync.pass_by(minutes=5)
+    put(sync)
+    sync.settle()
+    assert "V-10001 was deleted at Chargebee" in told(sync)
+    sync.deliver("invoices", only=["Invoice-1"])
+    if deleted_id == "free":
+        assert (invoices(sync), told(sync)) == (["VN-1"], "created: None")
+    else:
+        assert "its id stays taken" in told(sync, "customers", "10001")
+        assert told(sync).startswith("rejected")
