@@ -15,6 +15,7 @@ from typing import Any
 
 from ml_connector.cli.arguments import known
 from ml_connector.config import Company, Target
+from ml_connector.engine.origins import origins
 from ml_connector.errors import ConfigurationProblem
 from ml_connector.home import OpenHome
 
@@ -127,14 +128,8 @@ def _events(home: OpenHome, company: Company, target: Target, wanted: set[str]) 
     """The events that carried each document, in the order in which they occurred."""
     source = next(one for one in company.inward if any(_is_of(one.derivations, flow.entity) for flow in target.flows))
     derivation = next(one for one in source.derivations if one.entity.name.endswith(".documents"))
-    book = home.ledger(company.name).deliveries("", "", derivation.source, ())
-    found: dict[str, list[tuple[str, str]]] = {}
-    for versions in book.everything(book.newest([derivation.source])):
-        for version, payload in zip(versions, book.payloads(versions), strict=True):
-            for row in derivation.derive(payload):
-                if row.key in wanted:
-                    found.setdefault(row.key, []).append((version.changed_at.isoformat(), version.key))
-    return {key: [event for _, event in sorted(events)] for key, events in found.items()}
+    found = origins(derivation, home.ledger(company.name), wanted)
+    return {document: [event.key for event in events] for document, events in found.items()}
 
 
 def _is_of(derivations: Sequence[Any], entity: str) -> bool:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -51,7 +53,7 @@ def run(
             _show_run(home, company, str(run_id), as_json)
             return
         found = history(home, company, key, payload)
-    if not (found["source"] or found["flows"] or found["audit"]):
+    if not any(found[part] for part in ("source", "flows", "audit", "events")):
         raise Problem(
             f"Nothing is known of a record {key} of {company}.",
             "It was never read, or this is not its key.",
@@ -99,6 +101,9 @@ def history(home: OpenHome, company: str, key: str, payload: bool) -> dict[str, 
         source = reports.source_versions(connection, company, key)
         flows = reports.record_states(connection, company, key)
         targets = reports.audited_targets(connection, company, key)
+        entities = {row["entity"] for row in source if row["key"] == key}
+        made_of = _made_of(home, company, key, entities)
+        events = {event["event_id"]: event for event in reports.told_events(connection, company, [*made_of, key])}
     ledger = home.ledger(company)
     entries = [
         attempt(target, entry, payload)
@@ -109,8 +114,22 @@ def history(home: OpenHome, company: str, key: str, payload: bool) -> dict[str, 
         "company": company,
         "key": key,
         "source": source,
+        "events": [events[event] | {"changed_at": made_of.get(event)} for event in [*made_of, key] if event in events],
         "flows": [flow | {"facts": json.loads(flow["facts"])} for flow in flows],
         "audit": sorted(entries, key=lambda entry: (entry["at"], entry["target"], entry["number"])),
+    }
+
+
+def _made_of(home: OpenHome, company: str, key: str, entities: Collection[str]) -> dict[str, datetime]:
+    """The events that carried a record which is made of events, each with its time, in the order of these."""
+    from ml_connector.engine.origins import origins
+
+    derivations = [one for inward in home.config.company(company).inward for one in inward.derivations]
+    return {
+        event.key: event.changed_at
+        for derivation in derivations
+        if derivation.entity.name in entities
+        for event in origins(derivation, home.ledger(company), {key}).get(key, ())
     }
 
 
@@ -135,6 +154,7 @@ def sent_text(payload: bytes | None) -> Any:
 
 
 def _show(found: dict[str, Any], payload: bool) -> None:
+    _show_events(found["events"])
     output.table(
         {
             "At the source": "entity",
@@ -177,3 +197,21 @@ def _show(found: dict[str, Any], payload: bool) -> None:
         if row["payload"] is not None:
             output.say(f"\n{row['target']} no. {row['number']} sent:")
             output.say(json.dumps(row["payload"], ensure_ascii=False, indent=2))
+
+
+def _show_events(events: list[dict[str, Any]]) -> None:
+    if not events:
+        return
+    output.table(
+        {
+            "Event": "event_id",
+            "Of": "target",
+            "Occurred": "changed_at",
+            "Found by": "origin",
+            "First heard of": "received_at",
+            "State": "state",
+            "Why": "reason",
+        },
+        events,
+    )
+    output.say()

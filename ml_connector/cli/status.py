@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ml_connector.cli import output
 from ml_connector.cli.arguments import Selection, known, opened
-from ml_connector.config import Company, Target
+from ml_connector.config import Company, Source, Target
 from ml_connector.config.cron import Cron
 
 if TYPE_CHECKING:
@@ -33,7 +33,6 @@ def run(selection: Selection = None, as_json: output.AsJson = False) -> None:
 
 
 def _company(connection: Connection, company: Company, only: str | None, now: datetime) -> dict[str, Any]:
-
     source = company.source
     chosen = [target for target in company.targets.values() if only in (None, target.name, source.system.name)]
     return {
@@ -45,7 +44,20 @@ def _company(connection: Connection, company: Company, only: str | None, now: da
             "next_poll": Cron.parse(source.poll).next(now, company.timezone),
         },
         "targets": [_target(connection, company, target, now) for target in chosen],
+        "inboxes": [_inbox(connection, company, inward) for inward in company.inward if _is_shown(inward, only)],
     }
+
+
+def _is_shown(inward: Source, only: str | None) -> bool:
+    """An inbox is that of the target that its webhooks come from."""
+    return only in (None, inward.target, inward.name)
+
+
+def _inbox(connection: Connection, company: Company, inward: Source) -> dict[str, Any]:
+    from ml_connector.store import reports
+
+    target = str(inward.target)
+    return {"target": f"{company.name}/{target}", **reports.inbox_status(connection, company.name, target)}
 
 
 def _entities(connection: Connection, company: Company) -> list[dict[str, Any]]:
@@ -115,8 +127,22 @@ def _show(company: dict[str, Any], now: datetime) -> None:
         },
         [target | flow for target in company["targets"] for flow in target["flows"]],
     )
-    if any(flow["problems"] for target in company["targets"] for flow in target["flows"]):
-        output.say(f"What is rejected or failed, and why: ml-connector problems {company['company']}")
+    if company["inboxes"]:
+        output.say()
+        output.table(
+            {
+                "Inbox": "target",
+                "Last webhook": lambda row: output.ago(row["last_webhook"], now),
+                "Waiting": "waiting",
+                "Oldest waiting": lambda row: _since(row["oldest_waiting"], now),
+                "Refused": "refused",
+                "Found by polls alone": "found_by_poll",
+            },
+            company["inboxes"],
+        )
+    refused = any(inbox["refused"] for inbox in company["inboxes"])
+    if refused or any(flow["problems"] for target in company["targets"] for flow in target["flows"]):
+        output.say(f"What is rejected, refused or failed, and why: ml-connector problems {company['company']}")
 
 
 def _since(moment: datetime | None, now: datetime) -> str | None:

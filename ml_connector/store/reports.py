@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Table, and_, func, or_, select, union
+from sqlalchemy import ColumnElement, Table, and_, case, func, or_, select, union
 from sqlalchemy.engine import Connection
 
 from ml_connector.store.tables import (
@@ -100,6 +100,39 @@ def refused_events(
         }
         for row in connection.execute(query)
     ]
+
+
+def inbox_status(connection: Connection, company: str, target: str) -> dict[str, Any]:
+    """What stands in the inbox of a target; the keys are those of `status --json`.
+
+    waiting: told of, and not yet read again from the system. oldest_waiting: since when. refused: unknown there.
+    found_by_poll: never told of. last_webhook: when the last one came.
+    """
+
+    def number(condition: ColumnElement[bool]) -> ColumnElement[int]:
+        return func.count(case((condition, 1)))
+
+    waits, told = inbox.c.state == "received", inbox.c.origin == "webhook"
+    query = select(
+        number(waits).label("waiting"),
+        func.min(case((waits, inbox.c.received_at))).label("oldest_waiting"),
+        number(inbox.c.state == "refused").label("refused"),
+        number(~told).label("found_by_poll"),
+        func.max(case((told, inbox.c.received_at))).label("last_webhook"),
+    ).where(*_of(inbox, company, target))
+    return dict(connection.execute(query).mappings().one())
+
+
+def told_events(connection: Connection, company: str, keys: Sequence[str]) -> list[dict[str, Any]]:
+    """What the inbox knows of these events; the keys are those of `record --json`."""
+    names = ("target", "event_id", "origin", "state", "received_at", "settled_at", "reason", "run_id")
+    found: list[dict[str, Any]] = []
+    for begin in range(0, len(keys), CHUNK):
+        query = select(*(inbox.c[name] for name in names)).where(
+            inbox.c.company == company, inbox.c.event_id.in_(keys[begin : begin + CHUNK])
+        )
+        found += [dict(row) for row in connection.execute(query.order_by(inbox.c.target, inbox.c.event_id)).mappings()]
+    return found
 
 
 def flow_status(connection: Connection, company: str, target: str, flow: str, entity: str) -> FlowStatus:

@@ -5,56 +5,41 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
-from ml_connector.home import Home
-from ml_connector.store.vault import new_key
 from ml_connector_tests.cli.conftest import Cli
-from ml_connector_tests.simulators.chargebee_support import serve_chargebee
-from ml_connector_tests.simulators.visma_support import serve_visma
-from ml_connector_tests.systems.chargebee.support import BACK, COMPANY, Sync, open_sync, settings
-
-YEARLY = {"billing_period": 1, "billing_period_unit": "year", "tax_rate": 25, "tax_name": "MVA"}
+from ml_connector_tests.cli.two_way import subscribe, two_way
+from ml_connector_tests.systems.chargebee.support import BACK, COMPANY, Sync
 
 
-@pytest.fixture
-def sync(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("books") / "home"
+
+
+@pytest.fixture(scope="module")
+def sync(folder: Path) -> Iterator[Sync]:
     """Two subscriptions, one cancelled after some months, posted and recognised for a year."""
-    folder = tmp_path / "home"
-    folder.mkdir()
-    (folder / "vault.key").write_text(new_key())
-    (folder / "vault.key").chmod(0o600)
-    with serve_chargebee(plan="custom") as chargebee, serve_visma() as visma:
-        visma.start_over()
-        block = settings(chargebee.url).model_dump(mode="json", by_alias=True, exclude_defaults=True)
-        company = {
-            "timezone": "Europe/Oslo",
-            "start": "2026-11-01",
-            "visma": {"base_url": visma.url},
-            "targets": {"chargebee": {"system": "chargebee", **block}},
-        }
-        (folder / "connections.yaml").write_text(yaml.safe_dump({"companies": {COMPANY: company}}))
-        monkeypatch.setenv("ML_CONNECTOR_HOME", str(folder))
-        home = Home.locate({"ML_CONNECTOR_HOME": str(folder)})
-        with home.open() as opened, open_sync(opened.ledger(COMPANY), chargebee, visma) as sync:
-            for number, price in ((1, 120_000), (2, 99_999)):
-                sync.chargebee.subscribe(
-                    f"S-{number}",
-                    items=[{"item_price_id": "lisens", "item_type": "plan", "unit_price": price}],
-                    **YEARLY,
-                )
-            sync.sync_back()
-            sync.later(days=100)
-            sync.chargebee.control("subscriptions/S-1/cancel", {"when": "now", "credit": True})
-            sync.sync_back()
-            sync.wait(days=60)
-            sync.sync_back()
-            yield sync
+    with two_way(folder) as sync:
+        subscribe(sync, "S-1", 120_000)
+        subscribe(sync, "S-2", 99_999)
+        sync.sync_back()
+        sync.later(days=100)
+        sync.chargebee.control("subscriptions/S-1/cancel", {"when": "now", "credit": True})
+        sync.sync_back()
+        sync.wait(days=60)
+        sync.sync_back()
+        yield sync
+
+
+@pytest.fixture(autouse=True)
+def _at_home(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ML_CONNECTOR_HOME", str(folder))
 
 
 def exported(cli: Cli, period: str) -> list[dict[str, Any]]:

@@ -1,0 +1,82 @@
+"""What the command line tells of events: how the inbox stands, and which events a document came with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ml_connector_tests.cli.conftest import Cli
+from ml_connector_tests.cli.two_way import subscribe, two_way
+from ml_connector_tests.systems.chargebee.support import BACK, COMPANY, Sync
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("events") / "home"
+
+
+@pytest.fixture(scope="module")
+def sync(folder: Path) -> Iterator[Sync]:
+    """One subscription whose first event a webhook told of, a forged one, and one that waits."""
+    with two_way(folder) as sync:
+        subscribe(sync, "S-1", 120_000)
+        inbox = sync.ledger.inbox("chargebee")
+        inbox.store(_with_invoice(sync)[0]["id"], b"{}", sync.now())
+        inbox.store("ev_forged", b"{}", sync.now())
+        sync.take_in()
+        sync.sync_back()
+        inbox.store("ev_waiting", b"{}", sync.now() - timedelta(hours=3))
+        yield sync
+
+
+@pytest.fixture(autouse=True)
+def _at_home(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ML_CONNECTOR_HOME", str(folder))
+
+
+def _with_invoice(sync: Sync) -> list[dict[str, Any]]:
+    """The events that carry the invoice, in the order in which they occurred: by the second, and then by their id."""
+    found = [dict(event) for event in sync.chargebee.events() if "invoice" in event["content"]]
+    return sorted(found, key=lambda event: (event["occurred_at"], event["id"]))
+
+
+def test_status_shows_how_the_inbox_stands(cli: Cli, sync: Sync) -> None:
+    """What waits and since when, what was refused, and what no webhook brought."""
+    (inbox,) = cli("status", "--json").json[0]["inboxes"]
+    told = len(sync.chargebee.events())
+    assert (inbox["target"], inbox["waiting"], inbox["refused"]) == (f"{COMPANY}/chargebee", 1, 1)
+    assert inbox["found_by_poll"] == told - 1
+    assert inbox["oldest_waiting"] < inbox["last_webhook"]
+    shown = cli("status").out
+    assert "Last webhook" in shown
+    assert "ml-connector problems" in shown
+
+
+@pytest.mark.parametrize(("selection", "shown"), [("chargebee", True), (BACK, False)])
+def test_status_of_one_target_shows_its_own_inbox(cli: Cli, sync: Sync, selection: str, shown: bool) -> None:
+    (company,) = cli("status", f"{COMPANY}/{selection}", "--json").json
+    assert bool(company["inboxes"]) is shown
+
+
+def test_a_document_is_shown_with_its_events(cli: Cli, sync: Sync) -> None:
+    """In the order in which they occurred, with how each was found; so is the part of a month."""
+    told = [event["id"] for event in _with_invoice(sync)]
+    invoice = _with_invoice(sync)[0]["content"]["invoice"]["id"]
+    found = cli("record", COMPANY, f"invoice/{invoice}", "--json").json
+    assert [event["event_id"] for event in found["events"]] == told
+    assert [event["origin"] for event in found["events"]] == ["webhook", *["poll"] * (len(told) - 1)]
+    assert all(event["changed_at"] for event in found["events"])
+    assert told[0] in cli("record", COMPANY, f"invoice/{invoice}").out
+    month = cli("record", COMPANY, f"invoice/{invoice}/{sync.now():%Y-%m}", "--json").json
+    assert [event["event_id"] for event in month["events"]] == told
+
+
+def test_an_event_is_shown_with_what_became_of_it(cli: Cli, sync: Sync) -> None:
+    (event,) = cli("record", COMPANY, "ev_forged", "--json").json["events"]
+    assert (event["state"], event["origin"], "forged" in event["reason"]) == ("refused", "webhook", True)
+    assert "ev_waiting" in cli("record", COMPANY, "ev_waiting").out
+    assert cli("record", COMPANY, "ev_never").code != 0
