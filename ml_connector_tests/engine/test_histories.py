@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import ml_connector.engine.deliver
-import ml_connector.engine.poll
 from ml_connector.engine.checkpoints import CHECKPOINTS
 from ml_connector.errors import StoppedProblem
 from ml_connector.store.tables import record_state, source_row
 from ml_connector_tests.engine.conftest import Sync, open_sync
+from ml_connector_tests.engine.dying import dying_at
 from ml_connector_tests.engine.world import CONTACTS, Died
 
 NUMBERS = ("1", "2", "3", "10")
@@ -62,23 +59,6 @@ step = st.one_of(
     st.tuples(st.just("wait"), st.sampled_from((1, 30, 600))),
     st.tuples(st.just("batches"), st.sampled_from((None, 2))),
 )
-
-
-@contextmanager
-def dying_at(checkpoint: str, times: int) -> Iterator[None]:
-    """The process dies when it comes by this checkpoint for the n-th time."""
-    left = times
-
-    def reached(name: str) -> None:
-        nonlocal left
-        left -= name == checkpoint
-        if name == checkpoint and left == 0:
-            raise Died
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ml_connector.engine.deliver, "reached", reached)
-        patch.setattr(ml_connector.engine.poll, "reached", reached)
-        yield
 
 
 class History:
