@@ -19,6 +19,7 @@ import psutil
 import pytest
 
 from ml_connector.cli.processes import HOST, Processes, free_ports, require_free
+from ml_connector.cli.simulators import names
 from ml_connector.errors import ConfigurationProblem, Problem
 from ml_connector_tests.cli.conftest import Cli
 
@@ -45,18 +46,22 @@ def running(*arguments: str, folder: Path | None = None) -> Iterator[subprocess.
     try:
         yield process
     finally:
+        left = family(process) if process.poll() is None else []  # each leads a group of its own
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
+        for child in left:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                child.kill()
         process.communicate()
 
 
 def port_base() -> int:
-    """A port that is free like its neighbour, below those that the system gives out by itself."""
+    """A port that is free like its neighbours, one for each system, below those that the machine gives out itself."""
     while True:
         base = random.randrange(20_000, 30_000)
         with contextlib.suppress(ConfigurationProblem):
-            require_free(base)
-            require_free(base + 1)
+            for port in range(base, base + len(names())):
+                require_free(port)
             return base
 
 
