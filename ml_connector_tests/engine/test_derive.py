@@ -59,7 +59,7 @@ def made(sync: Sync) -> dict[str, str]:
 
 @pytest.mark.parametrize("order", list(permutations([("a", 1), ("b", 2), ("c", 3)])))
 def test_the_newest_version_counts_in_whatever_order_it_comes(sync: Sync, order: Sequence[tuple[str, int]]) -> None:
-    """Three customers' rows carry the same order in three versions; each is read and derived before the next."""
+    """failures.md 26: three rows carry the same order in three versions; each is derived before the next is read."""
     for text, version in order:
         sync.world.put(text, orders={"7": [version, text]})
         sync.read(CUSTOMERS)

@@ -92,7 +92,7 @@ def post(sync_on_both: Sync) -> Post:
 
 
 def test_neither_another_mapping_nor_a_replay_sends_a_document_again(post: Post) -> None:
-    """Its basis decides; once that changes, it is sent as the mapping has it by then."""
+    """failures.md 36: its basis decides; once that changes, it is sent as the mapping has it by then."""
     post.world.put("1", subject="rent")
     post.sync()
     post.remap("2")
@@ -176,7 +176,7 @@ step = st.one_of(
 @given(history=st.lists(step, min_size=8, max_size=16))
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 def test_any_history_sends_every_document_once(history: list[tuple[Any, ...]]) -> None:
-    """However its writes end, whenever the process dies, and never before its time."""
+    """failures.md 20: however its writes end, whenever the process dies, and never before its time."""
     with tempfile.TemporaryDirectory() as folder, open_sync(Path(folder)) as sync:
         post = Post.of(sync)
         times: dict[str, datetime] = {}

@@ -53,7 +53,7 @@ def invoices(sync: Outward) -> list[str]:
 
 
 def test_another_prefix_imports_nothing_again(sync: Outward) -> None:
-    """What was imported keeps its id, and later payments find it."""
+    """failures.md 36: what was imported keeps its id, and later payments find it."""
     put(sync)
     go(sync)
     block = {"customers": {}, "invoices": {"from": "2020-01-01", "prefix": "VX-"}}
@@ -127,7 +127,7 @@ def test_another_due_date_of_a_paid_invoice_is_nothing(sync: Outward) -> None:
 
 @pytest.mark.parametrize("later", ["lines", "voided"])
 def test_what_changed_before_an_unanswered_import_was_known_is_followed(sync: Outward, later: str) -> None:
-    """The import took effect: it is voided, and with other lines imported anew."""
+    """failures.md 35: the import took effect: it is voided, and with other lines imported anew."""
     go(sync)
     put(sync)
     sync.chargebee.control("faults", [{"fault": "false_error", "path": "import_invoice", "times": 9}])
