@@ -15,7 +15,6 @@ from typing import Any
 
 from ml_connector.cli.arguments import known
 from ml_connector.config import Company, Target
-from ml_connector.engine.origins import origins
 from ml_connector.errors import ConfigurationProblem
 from ml_connector.home import OpenHome
 
@@ -126,6 +125,8 @@ def _unwrapped(value: Any) -> Any:
 
 def _events(home: OpenHome, company: Company, target: Target, wanted: set[str]) -> dict[str, list[str]]:
     """The events that carried each document, in the order in which they occurred."""
+    from ml_connector.engine.origins import origins  # it loads the store, which no help text needs
+
     source = next(one for one in company.inward if any(_is_of(one.derivations, flow.entity) for flow in target.flows))
     derivation = next(one for one in source.derivations if one.entity.name.endswith(".documents"))
     found = origins(derivation, home.ledger(company.name), wanted)
