@@ -26,6 +26,7 @@ from ml_connector.engine.poll import poll
 from ml_connector.home import Home
 from ml_connector.simulators import mailchimp, visma
 from ml_connector.simulators.server import serve
+from ml_connector_tests.loopback import client
 
 CUSTOMERS = 60
 TARGET = "nordic/mailchimp"
@@ -111,7 +112,7 @@ def servers() -> Iterator[World]:
         "mailchimp": mailchimp.create_app(mailchimp.MailchimpSettings(batch_seconds=0.05)),
     }
     with ExitStack() as stack:
-        http = stack.enter_context(httpx.Client())
+        http = stack.enter_context(client())
         running = {}
         for name, app in apps.items():
             url = stack.enter_context(serve(app)).url

@@ -12,7 +12,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import httpx
 import psutil
 import pytest
 from filelock import FileLock
@@ -21,6 +20,7 @@ from ml_connector.cli.demo_home import MARK
 from ml_connector.cli.processes import HOST, free_ports
 from ml_connector_tests.cli.conftest import Cli
 from ml_connector_tests.cli.test_processes import ends, family, running
+from ml_connector_tests.loopback import HTTP
 
 CUSTOMERS = 300
 
@@ -118,7 +118,7 @@ def _location(port: int) -> str:
     query = f"{{ workspaceOrError {{ ... on Workspace {{ {entries} }} }} }}"
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
-        answer = httpx.post(f"http://{HOST}:{port}/graphql", json={"query": query}, timeout=60).json()
+        answer = HTTP.post(f"http://{HOST}:{port}/graphql", json={"query": query}, timeout=60).json()
         (entry,) = answer["data"]["workspaceOrError"]["locationEntries"]
         if entry["loadStatus"] == "LOADED":
             assert entry["locationOrLoadError"]["__typename"] == "RepositoryLocation"

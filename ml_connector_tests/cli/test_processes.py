@@ -14,7 +14,6 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import psutil
 import pytest
 
@@ -22,6 +21,7 @@ from ml_connector.cli.processes import HOST, Processes, free_ports, require_free
 from ml_connector.cli.simulators import names
 from ml_connector.errors import ConfigurationProblem, Problem
 from ml_connector_tests.cli.conftest import Cli
+from ml_connector_tests.loopback import HTTP
 
 STUBBORN = """
 import signal, subprocess, sys, time
@@ -99,7 +99,7 @@ def test_simulators_run_until_they_are_told_to_stop_and_leave_nothing_behind(num
         shown = first_document(process)
         assert [one["system"] for one in shown] == ["chargebee", "hubspot", "mailchimp", "visma"]
         for one in shown:
-            assert httpx.get(f"{one['base_url']}/_simulator/health").json() == {"status": "ok"}
+            assert HTTP.get(f"{one['base_url']}/_simulator/health").json() == {"status": "ok"}
         started = family(process)
         assert len(started) == 4
         process.send_signal(number)
@@ -114,12 +114,12 @@ def test_the_credentials_that_are_shown_are_accepted() -> None:
     with running("simulate", "--json", "--customers", "5", "--port-base", str(base)) as process:
         _, hubspot, mailchimp, visma = first_document(process)
         bearer = {"Authorization": f"Bearer {hubspot['credentials']['access_token']}"}  # type: ignore[index]
-        details = httpx.get(f"{hubspot['base_url']}/account-info/v3/details", headers=bearer)
+        details = HTTP.get(f"{hubspot['base_url']}/account-info/v3/details", headers=bearer)
         assert details.status_code == 200
         key = mailchimp["credentials"]["api_key"]  # type: ignore[index]
-        assert httpx.get(f"{mailchimp['base_url']}/3.0/ping", auth=("any", key)).status_code == 200
+        assert HTTP.get(f"{mailchimp['base_url']}/3.0/ping", auth=("any", key)).status_code == 200
         form = {"grant_type": "client_credentials", "scope": "vismanet_erp_service_api:read"}
-        answer = httpx.post(f"{visma['base_url']}/connect/token", data=form | visma["credentials"])  # type: ignore[operator]
+        answer = HTTP.post(f"{visma['base_url']}/connect/token", data=form | visma["credentials"])  # type: ignore[operator]
         assert answer.status_code == 200
 
 
@@ -128,7 +128,7 @@ def test_faults_strike_the_system_that_they_are_meant_for() -> None:
     base = port_base()
     arguments = ["simulate", "--json", "--customers", "5", "--port-base", str(base), "--fault", "visma/slow:seconds=9"]
     with running(*arguments) as process:
-        rules = [httpx.get(f"{one['base_url']}/_simulator/faults").json()["rules"] for one in first_document(process)]
+        rules = [HTTP.get(f"{one['base_url']}/_simulator/faults").json()["rules"] for one in first_document(process)]
         assert [[rule["fault"] for rule in each] for each in rules] == [[], [], [], ["slow"]]
 
 

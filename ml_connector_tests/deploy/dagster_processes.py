@@ -17,6 +17,7 @@ from typing import Any
 import httpx
 
 from ml_connector_tests.deploy.files import DEPLOY, service_commands
+from ml_connector_tests.loopback import HTTP
 
 BIN = Path(sys.executable).parent
 PATIENCE = 120.0
@@ -90,14 +91,14 @@ class Dagster:
 
     def answers(self) -> bool:
         try:
-            return httpx.get(f"{self.url}/server_info", timeout=5).is_success
+            return HTTP.get(f"{self.url}/server_info", timeout=5).is_success
         except httpx.TransportError:
             return False
 
     def ask(self, query: str, **variables: Any) -> Any:
         """The data of a GraphQL query; an error in it fails the test."""
         body = {"query": query, "variables": variables}
-        answer = httpx.post(f"{self.url}/graphql", json=body, timeout=60).raise_for_status().json()
+        answer = HTTP.post(f"{self.url}/graphql", json=body, timeout=60).raise_for_status().json()
         assert "errors" not in answer, answer
         (data,) = answer["data"].values()
         assert data.get("__typename") not in ("PythonError", "UnauthorizedError"), data

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-import httpx
 import yaml
 from sqlalchemy import update
 
@@ -18,6 +17,7 @@ from ml_connector.defs.work import to_deliver
 from ml_connector.store import reports
 from ml_connector.store.tables import intent, record_state
 from ml_connector_tests.faults.site import COMPANY, Site, open_site
+from ml_connector_tests.loopback import HTTP
 
 CUSTOMERS = 200
 COMPARED = 100  # of them are ordinary ones, at least
@@ -99,7 +99,7 @@ def wait_out(site: Site) -> None:
 
 def forget_calls(site: Site) -> None:
     for one in (site.visma, site.account):
-        httpx.delete(f"{one.url}/_simulator/calls", trust_env=False).raise_for_status()
+        HTTP.delete(f"{one.url}/_simulator/calls").raise_for_status()
 
 
 def calls(simulator: Simulator, *methods: str) -> list[dict[str, Any]]:

@@ -13,7 +13,6 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
-import httpx
 import yaml
 from sqlalchemy import func, select
 
@@ -24,13 +23,14 @@ from ml_connector.home import Home
 from ml_connector.simulators import chargebee, hubspot, mailchimp, visma
 from ml_connector.simulators.server import serve
 from ml_connector.store.tables import intent, record_state, source_row
+from ml_connector_tests.loopback import HTTP
 
 COMPANY = "nordic"
 KILLED = -9  # how a sync ends that met its checkpoint
 STOPPED = 3  # and one of which a run was stopped by an account
 # One process loads everything once, and each sync is forked from it.
 FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload(["ml_connector.defs.launch", "ml_connector_tests.faults.site"])
+FORKS.set_forkserver_preload(["ml_connector_tests.faults.preloaded"])
 
 
 def sync_here(home: str, die_at: str, full: bool) -> None:
@@ -86,7 +86,7 @@ class Site:
 
     def change(self, number: str, **fields: Any) -> None:
         url = f"{self.visma.url}/_simulator/customers/{number}"
-        httpx.patch(url, json=fields, timeout=30).raise_for_status()
+        HTTP.patch(url, json=fields).raise_for_status()
 
     def stir(self, changes: int = 10) -> None:
         """Change some customers, and let one member say no."""

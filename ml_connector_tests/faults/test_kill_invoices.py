@@ -8,13 +8,13 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from sqlalchemy import select
 
 from ml_connector.engine.checkpoints import INVOICE_CHECKPOINTS
 from ml_connector.store.tables import record_state
 from ml_connector_tests.faults.site import COMPANY, KILLED, Site, open_site, switch_on
+from ml_connector_tests.loopback import HTTP
 
 INVOICES: dict[str, Any] = {"payments": "records"}
 
@@ -125,5 +125,5 @@ def _happen(site: Site) -> None:
     for row, act in zip(site.dice.sample(open_ones, 6), ("pay", "credit", "void") * 2, strict=True):
         url = f"{site.visma.url}/_simulator/invoices/{row['referenceNumber']}/{act}"
         body = {"amount": round(row["balanceInCurrency"] / 2, 2)} if act == "pay" else {}
-        answer = httpx.post(url, json=body, timeout=30)
+        answer = HTTP.post(url, json=body)
         assert answer.status_code in (200, 400), answer.text

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-import httpx
 import pytest
 
 from ml_connector_tests.faults.outages import (
@@ -23,6 +22,7 @@ from ml_connector_tests.faults.outages import (
     wait_out,
 )
 from ml_connector_tests.faults.site import STOPPED, Site
+from ml_connector_tests.loopback import HTTP
 
 WRITE = {"mailchimp": "/members/", "hubspot": "/batch/upsert"}
 METHOD = {"mailchimp": "PUT", "hubspot": "POST"}
@@ -46,14 +46,14 @@ def stir_all(site: Site, changes: int) -> list[str]:
         for row in site.visma.control("state?count=100000")["suppliers"]["rows"]:
             url = f"{site.visma.url}/_simulator/suppliers/{row['number']}"
             name = f"Ny leverandør {site.dice.randrange(10**9)}"
-            httpx.patch(url, json={"name": name}, trust_env=False).raise_for_status()
+            HTTP.patch(url, json={"name": name}).raise_for_status()
     return renamed
 
 
 def new_customer(site: Site, **members: Any) -> str:
     """The number of a customer that nobody knows yet."""
     url = f"{site.visma.url}/_simulator/customers"
-    return str(httpx.post(url, json=members, trust_env=False).raise_for_status().json()["number"])
+    return str(HTTP.post(url, json=members).raise_for_status().json()["number"])
 
 
 def written(site: Site) -> list[str]:

@@ -19,13 +19,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote_plus
 
-import httpx
 import pytest
 from sqlalchemy import text
 
 from ml_connector.defs.names import deliver_job, range_tags
 from ml_connector.store.vault import parse_key
 from ml_connector_tests.faults.site import COMPANY, STOPPED, Site, open_site, switch_on
+from ml_connector_tests.loopback import HTTP
 
 CLIENT_SECRET = "kQ7-client-secret-zW3vTn8p"
 REFUSED_SECRET = "kQ7-other-secret-Jd6sMf1c"
@@ -405,7 +405,7 @@ def token_start(site: Site) -> bytes:
     settings = site.visma.control("settings")
     form = {name: settings[name] for name in ("client_id", "client_secret", "tenant_id")}
     form["grant_type"] = "client_credentials"
-    answer = httpx.post(f"{site.visma.url}/connect/token", data=form, trust_env=False).raise_for_status().json()
+    answer = HTTP.post(f"{site.visma.url}/connect/token", data=form).raise_for_status().json()
     first, dot, _ = str(answer["access_token"]).partition(".")
     return (first + dot).encode()
 

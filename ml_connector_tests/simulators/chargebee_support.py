@@ -18,6 +18,7 @@ from starlette.routing import Route
 
 from ml_connector.simulators.chargebee import ChargebeeSettings, create_app
 from ml_connector.simulators.server import serve
+from ml_connector_tests.loopback import client
 from ml_connector_tests.simulators.support import Simulated, serving
 
 KARI = "V-10001"
@@ -34,7 +35,7 @@ class Chargebee(Simulated):
     def __init__(self, url: str, settings: ChargebeeSettings) -> None:
         super().__init__(url, settings)
         self.settings = settings
-        self.http = httpx.Client(base_url=f"{url}/api/v2", auth=(settings.api_key, ""), timeout=20)
+        self.http = client(base_url=f"{url}/api/v2", auth=(settings.api_key, ""))
 
     def now(self) -> int:
         moment: int = self.control("clock")["now"]

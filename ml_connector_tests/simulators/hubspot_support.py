@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 
 from ml_connector.simulators.hubspot import HubspotSettings, create_app
+from ml_connector_tests.loopback import client
 from ml_connector_tests.simulators.support import Simulated, serving
 
 KEY = "visma_number"
@@ -22,7 +23,7 @@ class Hubspot(Simulated):
     def __init__(self, url: str, settings: HubspotSettings) -> None:
         super().__init__(url, settings)
         self.settings = settings
-        self.http = httpx.Client(base_url=url, headers={"Authorization": f"Bearer {settings.access_token}"}, timeout=20)
+        self.http = client(base_url=url, headers={"Authorization": f"Bearer {settings.access_token}"})
 
     def create(self, kind: str, *, associations: Sequence[Mapping[str, Any]] = (), **properties: Any) -> httpx.Response:
         body = {"properties": properties, "associations": list(associations)}

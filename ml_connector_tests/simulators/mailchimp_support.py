@@ -11,6 +11,7 @@ import httpx
 
 from ml_connector.simulators.mailchimp import MailchimpSettings, create_app
 from ml_connector.simulators.mailchimp.addresses import subscriber_hash
+from ml_connector_tests.loopback import client
 from ml_connector_tests.simulators.support import Simulated, serving
 
 KARI = "kari@nordfisk.no"
@@ -25,7 +26,7 @@ class Mailchimp(Simulated):
         super().__init__(url, settings)
         self.settings = settings
         self.list = f"/3.0/lists/{settings.audience}"
-        self.http = httpx.Client(base_url=url, auth=("anyone", settings.api_key), timeout=20)
+        self.http = client(base_url=url, auth=("anyone", settings.api_key))
 
     def path(self, email: str) -> str:
         return f"{self.list}/members/{subscriber_hash(email)}"

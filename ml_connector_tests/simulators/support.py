@@ -12,6 +12,7 @@ from starlette.applications import Starlette
 
 from ml_connector.simulators.server import serve
 from ml_connector.simulators.settings import SimulatorSettings
+from ml_connector_tests.loopback import client
 
 Settings = TypeVar("Settings", bound=SimulatorSettings)
 
@@ -31,7 +32,7 @@ class Simulated:
     def __init__(self, url: str, settings: SimulatorSettings) -> None:
         self.url = url
         self.started_with = settings
-        self.anonymous = httpx.Client(base_url=url, timeout=self.patience)
+        self.anonymous = client(base_url=url, timeout=self.patience)
 
     def start_over(self) -> None:
         """The state and the settings of the start."""

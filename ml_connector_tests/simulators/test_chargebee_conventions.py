@@ -5,9 +5,9 @@ from __future__ import annotations
 import base64
 from typing import Any
 
-import httpx
 import pytest
 
+from ml_connector_tests.loopback import HTTP
 from ml_connector_tests.simulators.chargebee_support import KARI, Chargebee, refusal
 
 pytest_plugins = "ml_connector_tests.simulators.chargebee_fixtures"
@@ -243,4 +243,4 @@ def test_a_raw_basic_header_is_what_the_documents_print(chargebee: Chargebee) ->
     """`key:` in base64."""
     word = base64.b64encode(f"{chargebee.settings.api_key}:".encode()).decode()
     url = f"{chargebee.url}/api/v2/customers"
-    assert httpx.get(url, headers={"Authorization": f"Basic {word}"}).status_code == 200
+    assert HTTP.get(url, headers={"Authorization": f"Basic {word}"}).status_code == 200

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import httpx
 import pytest
 
 from ml_connector.simulators.server import bind
+from ml_connector_tests.loopback import HTTP
 from ml_connector_tests.simulators.hubspot_support import KEY, NOWHERE, V3, Hubspot, serve_hubspot, upsert_input
 from ml_connector_tests.simulators.test_server import start, wait_until_healthy
 
@@ -114,7 +114,7 @@ def test_it_runs_as_a_process() -> None:
     try:
         url = f"http://127.0.0.1:{port}"
         wait_until_healthy(process, url)
-        settings = httpx.get(f"{url}/_simulator/settings").json()
+        settings = HTTP.get(f"{url}/_simulator/settings").json()
         found = (settings["plan"], settings["payments"], settings["search_lag_seconds"])
         assert found == ("free", False, 0.0)
     finally:

@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from ml_connector.simulators.server import PortInUse, bind, serve
+from ml_connector_tests.loopback import HTTP, client
 from ml_connector_tests.simulators.shelf import shelf_app
 
 
@@ -29,7 +30,7 @@ def start(*arguments: str) -> subprocess.Popen[str]:
 def wait_for_calls(url: str, number: int) -> None:
     """Wait until that many calls came in and none is under way."""
     for _ in range(1000):
-        log = httpx.get(f"{url}/_simulator/calls").json()
+        log = HTTP.get(f"{url}/_simulator/calls").json()
         if log["total"] == number and all(entry["status"] for entry in log["log"]):
             return
         time.sleep(0.01)
@@ -40,7 +41,7 @@ def wait_until_healthy(process: subprocess.Popen[str], url: str) -> None:
     deadline = time.monotonic() + 30
     while process.poll() is None and time.monotonic() < deadline:
         try:
-            httpx.get(f"{url}/_simulator/health").raise_for_status()
+            HTTP.get(f"{url}/_simulator/health").raise_for_status()
         except httpx.TransportError:
             time.sleep(0.05)
         else:
@@ -53,18 +54,18 @@ def test_serving_starts_and_stops_quickly() -> None:
     started = time.monotonic()
     with serve(shelf_app()) as first, serve(shelf_app()) as second:
         assert first.port != second.port
-        assert httpx.get(f"{first.url}/books").json() == {}
+        assert HTTP.get(f"{first.url}/books").json() == {}
     assert time.monotonic() - started < 3
     with pytest.raises(httpx.ConnectError):
-        httpx.get(f"{first.url}/books")
+        HTTP.get(f"{first.url}/books")
 
 
 def test_open_calls_do_not_hold_up_the_end() -> None:
     """A call that still sleeps when the block ends is dropped."""
-    with serve(shelf_app()) as served, httpx.Client(base_url=served.url) as client:
-        client.post("/_simulator/faults", json=[{"fault": "slow", "seconds": 60}])
+    with serve(shelf_app()) as served, client(base_url=served.url) as shelf:
+        shelf.post("/_simulator/faults", json=[{"fault": "slow", "seconds": 60}])
         with pytest.raises(httpx.ReadTimeout):
-            client.get("/books", timeout=0.1)
+            shelf.get("/books", timeout=0.1)
         started = time.monotonic()
     assert time.monotonic() - started < 3
 
@@ -79,7 +80,7 @@ def test_errors_within_the_block_end_the_server() -> None:
     with pytest.raises(RuntimeError) as failed:
         fail()
     with pytest.raises(httpx.ConnectError):
-        httpx.get(f"{failed.value}/books")
+        HTTP.get(f"{failed.value}/books")
 
 
 def test_a_caller_that_dies_while_it_sends_is_no_error_of_the_simulator(caplog: pytest.LogCaptureFixture) -> None:
@@ -89,7 +90,7 @@ def test_a_caller_that_dies_while_it_sends_is_no_error_of_the_simulator(caplog: 
             with socket.create_connection(("127.0.0.1", served.port)) as caller:
                 caller.sendall(b"PUT /books/half HTTP/1.1\r\nHost: shelf\r\nContent-Length: 100\r\n\r\nhalf a")
         wait_for_calls(served.url, 3)
-        assert httpx.get(f"{served.url}/books").json() == {}
+        assert HTTP.get(f"{served.url}/books").json() == {}
     assert not caplog.records
 
 
@@ -116,14 +117,14 @@ def test_a_simulator_as_a_process() -> None:
         try:
             url = f"http://127.0.0.1:{port}"
             wait_until_healthy(process, url)
-            settings = httpx.get(f"{url}/_simulator/settings").json()
+            settings = HTTP.get(f"{url}/_simulator/settings").json()
             assert (settings["customers"], settings["awkward"], settings["rate_limit"], settings["burst"]) == (
                 50,
                 False,
                 7,
                 3,
             )
-            assert httpx.get(f"{url}/_simulator/state?count=1").json()["customers"]["total"] == 50
+            assert HTTP.get(f"{url}/_simulator/state?count=1").json()["customers"]["total"] == 50
         finally:
             process.send_signal(signal.SIGTERM)
         assert process.communicate(timeout=10) == ("", "")
@@ -137,7 +138,7 @@ def test_a_process_with_faults_from_its_start() -> None:
         try:
             url = f"http://127.0.0.1:{port}"
             wait_until_healthy(process, url)
-            assert [httpx.post(f"{url}/connect/token").status_code for _ in range(2)] == [502, 400]
+            assert [HTTP.post(f"{url}/connect/token").status_code for _ in range(2)] == [502, 400]
         finally:
             process.send_signal(signal.SIGINT)
         assert process.communicate(timeout=10) == ("", "")

@@ -12,6 +12,7 @@ import httpx
 
 from ml_connector.simulators.server import serve
 from ml_connector.simulators.visma import VismaSettings, create_app
+from ml_connector_tests.loopback import client
 
 CUSTOMERS = 240
 ORDINARY = "10001"
@@ -26,8 +27,8 @@ class Visma:
     def __init__(self, url: str) -> None:
         self.url = url
         self.settings = VismaSettings(customers=CUSTOMERS)
-        self.anonymous = httpx.Client(base_url=url, timeout=20)
-        self.http = httpx.Client(base_url=url, timeout=20)
+        self.anonymous = client(base_url=url)
+        self.http = client(base_url=url)
 
     def start_over(self) -> None:
         """The rows, settings and token of a new simulator."""

@@ -20,6 +20,7 @@ import yaml
 from ml_connector.home import Home
 from ml_connector.simulators.server import bind
 from ml_connector.store.vault import new_key
+from ml_connector_tests.loopback import HTTP
 from ml_connector_tests.systems.chargebee.support import events_block
 
 USER, PASSWORD = "cb", "hemmelig"
@@ -86,7 +87,7 @@ def start(home: Home, port: int = 0) -> Receiver:
     receiver = Receiver(home, port, process)
     for _ in range(600):
         try:
-            if httpx.get(f"{receiver.url}/healthz", timeout=5).status_code == 200:
+            if HTTP.get(f"{receiver.url}/healthz", timeout=5).status_code == 200:
                 return receiver
         except httpx.TransportError:
             if process.poll() is not None:

@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from ml_connector.home import Home
+from ml_connector_tests.loopback import HTTP
 from ml_connector_tests.web.conftest import BASIC, TARGET, Receiver, make_home
 
 HEADERS = {"authorization": BASIC, "content-type": "application/json"}
@@ -25,7 +26,7 @@ def event(event_id: str = "ev_1", **members: Any) -> bytes:
 
 
 def send(receiver: Receiver, body: bytes, url: str = "", **headers: str) -> httpx.Response:
-    return httpx.post(url or receiver.hook, content=body, headers=HEADERS | headers, timeout=20)
+    return HTTP.post(url or receiver.hook, content=body, headers=HEADERS | headers)
 
 
 def stored(home: Home, event_id: str) -> bytes | None:
@@ -85,7 +86,7 @@ def test_what_is_no_event_is_refused(receiver: Receiver, body: bytes, content_ty
 
 
 def test_only_posts_are_taken(receiver: Receiver) -> None:
-    assert httpx.get(receiver.hook, headers=HEADERS).status_code == 405
+    assert HTTP.get(receiver.hook, headers=HEADERS).status_code == 405
 
 
 def test_a_database_that_cannot_be_written_answers_503(start_receiver: Callable[..., Receiver], tmp_path: Any) -> None:

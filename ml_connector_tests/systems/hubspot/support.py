@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from typing import Any
 
-import httpx
 import orjson
 from pydantic import SecretStr
 
@@ -29,6 +28,7 @@ from ml_connector.systems.hubspot.flows import flows
 from ml_connector.systems.hubspot.parties import CONTACTS, CUSTOMERS, SUPPLIERS
 from ml_connector.systems.hubspot.parties import CUSTOMER_CLASSES as CLASSES
 from ml_connector.systems.hubspot.settings import Credentials, Settings
+from ml_connector_tests.loopback import client
 
 QUICK = Retries(attempts=3, limits=6, first_pause=0.01, longest_pause=0.02, jitter=0.0, outages=100)
 SENT_AT = datetime(2026, 11, 1, 12, tzinfo=UTC)
@@ -152,7 +152,7 @@ class HubSpot:
     def __init__(self, url: str, settings: HubspotSettings) -> None:
         self.url = url
         self.settings = settings
-        self.http = httpx.Client(base_url=url, timeout=30, trust_env=False)
+        self.http = client(base_url=url)
 
     def start_over(self) -> None:
         self.configure(**asdict(self.settings))

@@ -20,6 +20,7 @@ from ml_connector.simulators.visma import create_app
 from ml_connector.systems.visma.account import VismaAccount, connect
 from ml_connector.systems.visma.client import open_client
 from ml_connector.systems.visma.settings import VismaCredentials, VismaSettings
+from ml_connector_tests.loopback import client
 
 CUSTOMERS = 230
 QUICK = Retries(attempts=3, limits=5, first_pause=0.01, longest_pause=0.02, jitter=0.0, outages=100)
@@ -91,7 +92,7 @@ def rows(account: VismaAccount, entity: str = "visma.customers", since: datetime
 def controls() -> Iterator[httpx.Client]:
     with (
         serve(create_app(Simulated(customers=CUSTOMERS))) as served,
-        httpx.Client(base_url=served.url, timeout=20) as http,
+        client(base_url=served.url) as http,
     ):
         yield http
 
