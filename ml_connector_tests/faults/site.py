@@ -179,10 +179,15 @@ def _email(row: dict[str, Any]) -> str:
     return ((row.get("mainContact") or {}).get("email") or "").strip().lower()
 
 
-def _settle_soon(home: Home) -> None:
-    """A call without an answer has taken effect by the next run, because the simulators do not tarry."""
+def _hurry(home: Home) -> None:
+    """Few windows, each of which costs Dagster events in every run, and as little waiting as can be.
+
+    A call without an answer has taken effect by the next run, because the simulators do not tarry.
+    """
     configuration = yaml.safe_load(home.config_path.read_text())
-    for target in configuration["companies"][COMPANY]["targets"].values():
+    company = configuration["companies"][COMPANY]
+    company["window"] = "1d"
+    for target in company["targets"].values():
         if target["system"] != "chargebee":  # which has no such setting
             target["settle"] = "1s"
     home.config_path.write_text(yaml.safe_dump(configuration, sort_keys=False))
@@ -217,7 +222,7 @@ def open_site(
         chosen = {name: one for name, one in running.items() if name == "visma" or name in targets}
         home = Home.locate({}, folder)
         furnish(home, chosen)
-        _settle_soon(home)
+        _hurry(home)
         with home.open() as opened:
             give_credentials(opened, chosen)
             set_up(opened)

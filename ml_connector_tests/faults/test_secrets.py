@@ -22,6 +22,7 @@ from urllib.parse import quote_plus
 import pytest
 from sqlalchemy import text
 
+from ml_connector.cli.simulators import Simulator
 from ml_connector.defs.names import deliver_job, range_tags
 from ml_connector.store.vault import parse_key
 from ml_connector_tests.faults.site import COMPANY, STOPPED, Site, open_site, switch_on
@@ -43,7 +44,6 @@ class Side:
     """A target, and how its account is opened, refuses us in the middle of a delivery, and is opened otherwise.
 
     Attributes:
-        customers: how many Visma has.
         credentials: what the vault holds at first, and what it holds later.
         settings: what the simulator accepts, at first and later; afterwards it accepts neither.
         named: the secrets among the credentials, by their names in a finding.
@@ -54,7 +54,6 @@ class Side:
     """
 
     name: str
-    customers: int
     credentials: tuple[Mapping[str, str], Mapping[str, str]]
     settings: tuple[Mapping[str, str], Mapping[str, str]]
     named: Mapping[str, str]
@@ -67,6 +66,10 @@ class Side:
     def target(self) -> str:
         return f"{COMPANY}/{self.name}"
 
+    def account(self, site: Site) -> Simulator:
+        found: Simulator = getattr(site, self.name)
+        return found
+
 
 API_KEY = "c0ffee5ec2e7f00dbadc0de5ca1ab1e9-us19"
 OAUTH_TOKEN = "mc-oauth-token-Yb5hR2xLq9"
@@ -74,7 +77,6 @@ APP_TOKEN = "pat-eu1-5ec2e7f0-0dba-4c0d-a5ca-1ab1e9d0c0de"
 SERVICE_KEY = "pat-eu1-b1e55ed0-face-4ab5-9bad-f00d5ca1ab1e"
 MAILCHIMP = Side(
     name="mailchimp",
-    customers=200,
     credentials=({"api_key": API_KEY}, {"access_token": OAUTH_TOKEN}),
     settings=({"api_key": API_KEY, "access_token": OAUTH_TOKEN}, {}),
     named={"the API key": API_KEY, "the OAuth token": OAUTH_TOKEN},
@@ -84,7 +86,6 @@ MAILCHIMP = Side(
 )
 HUBSPOT = Side(
     name="hubspot",
-    customers=100,
     credentials=({"access_token": APP_TOKEN}, {"access_token": SERVICE_KEY}),
     settings=({"access_token": APP_TOKEN}, {"access_token": SERVICE_KEY}),
     named={"the app's token": APP_TOKEN, "the service key": SERVICE_KEY},
@@ -97,7 +98,6 @@ HOOK_PASSWORD = "kQ7-hook-password-Zr5wLq2x"
 _HOOK = {"webhook_user": "chargebee", "webhook_password": HOOK_PASSWORD}
 CHARGEBEE = Side(
     name="chargebee",
-    customers=100,
     credentials=({"api_key": SITE_KEY, **_HOOK}, {"api_key": OTHER_SITE_KEY, **_HOOK}),
     settings=({"api_key": SITE_KEY}, {"api_key": OTHER_SITE_KEY}),
     named={
@@ -109,6 +109,9 @@ CHARGEBEE = Side(
     shown=b"auto_collection",
     revoked={"api_key": "live_another"},
 )
+SIDES = (MAILCHIMP, HUBSPOT, CHARGEBEE)
+NAMED = {f"{name} of {side.name}": secret for side in SIDES for name, secret in side.named.items()}
+CUSTOMERS = 100
 
 
 @dataclass
@@ -124,7 +127,6 @@ class Watched:
     """
 
     site: Site
-    side: Side
     folder: Path
     printed: dict[str, bytes] = field(default_factory=dict)
     seen: set[bytes] = field(default_factory=set)
@@ -246,19 +248,18 @@ def forms(secret: bytes) -> set[bytes]:
     return found
 
 
-@pytest.fixture(scope="module", params=[MAILCHIMP, HUBSPOT, CHARGEBEE], ids=lambda side: side.name)
-def aftermath(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aftermath]:
-    """A site after syncs that worked, were stopped by either side, and broke down; all with secrets of their own."""
-    side: Side = request.param
-    with open_site(tmp_path_factory.mktemp("site"), side.customers, targets=(side.name,)) as site:
-        watched = Watched(site, side, tmp_path_factory.mktemp("outside"))
+@pytest.fixture(scope="module")
+def aftermath(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aftermath]:
+    """A site after syncs that worked, were stopped by every side, and broke down; all with secrets of their own."""
+    targets = tuple(side.name for side in SIDES)
+    with open_site(tmp_path_factory.mktemp("site"), CUSTOMERS, targets=targets) as site:
+        watched = Watched(site, tmp_path_factory.mktemp("outside"))
         keys = [site.home.key_file.read_text().strip()]
-        if side is HUBSPOT:
-            switch_on(site, payments="records")
+        switch_on(site, payments="records")
         with_own_credentials(watched)
         addresses, names = people_of(watched)
         assert watched.run("check", COMPANY) == 0
-        stopped_by_the_target(watched)
+        stopped_by_the_targets(watched)
         stopped_by_visma(watched)
         broken_down(watched)
         looked_at(watched)
@@ -273,7 +274,7 @@ def aftermath(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
             secrets={
                 "the client secret": forms(CLIENT_SECRET.encode()),
                 "a refused client secret": forms(REFUSED_SECRET.encode()),
-                **{name: forms(secret.encode()) for name, secret in side.named.items()},
+                **{name: forms(secret.encode()) for name, secret in NAMED.items()},
                 "an access token": {token_start(site)},
                 "a vault key": {form for key in keys for form in forms(key.encode()) | forms(parse_key(key))},
                 "the landing key": forms(landing_key),
@@ -285,36 +286,41 @@ def aftermath(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
 
 def with_own_credentials(watched: Watched) -> None:
     """The accounts' secrets are changed, and entered on standard input."""
-    site, side = watched.site, watched.side
+    site = watched.site
     settings = site.visma.control("settings", {"client_secret": CLIENT_SECRET})
-    site.account.control("settings", side.settings[0])
     visma = {name: settings[name] for name in ("client_id", "client_secret", "tenant_id")}
     assert watched.run("credentials", "set", f"{COMPANY}/visma", stdin=visma) == 0
-    assert watched.run("credentials", "set", side.target, stdin=side.credentials[0]) == 0
+    for side in SIDES:
+        side.account(site).control("settings", side.settings[0])
+        assert watched.run("credentials", "set", side.target, stdin=side.credentials[0]) == 0
 
 
-def stopped_by_the_target(watched: Watched) -> None:
-    """The first sync is refused halfway, and so is a run of Dagster's own, with its log on the console."""
-    site, side = watched.site, watched.side
-    site.account.control("faults", [{"fault": "expired_token", **side.refused}])
+def stopped_by_the_targets(watched: Watched) -> None:
+    """The first sync is refused halfway, and so are runs of Dagster's own, with their logs on the console."""
+    site = watched.site
     with_more_calls(watched)
+    for side in SIDES:
+        side.account(site).control("faults", [{"fault": "expired_token", **side.refused}])
     assert watched.run("sync", COMPANY, "--json") == STOPPED
     config = site.home.config()
-    target = config.target(side.target)
     moment = datetime.now(UTC)
     window = config.company(COMPANY).windows.key(moment, moment)
-    job = ["-m", "ml_connector.definitions", "-j", deliver_job(target)]
     tags = json.dumps(dict(range_tags(window, window)))
-    assert watched.run("job", "execute", *job, "--tags", tags, module="dagster") != 0
-    site.account.control("faults", [])
+    for side in SIDES:
+        job = ["-m", "ml_connector.definitions", "-j", deliver_job(config.target(side.target))]
+        assert watched.run("job", "execute", *job, "--tags", tags, module="dagster") != 0
+        side.account(site).control("faults", [])
     assert watched.sync() == 0
 
 
 def with_more_calls(watched: Watched) -> None:
-    """Where the target can, every change is a call of its own, so that addresses are under way one by one."""
+    """Where a target can, every change is a call of its own, so that addresses are under way one by one."""
     path = watched.site.home.config_path
-    line = f"        system: {watched.side.name}\n"
-    path.write_text(path.read_text().replace(line, line + watched.side.block))
+    text = path.read_text()
+    for side in SIDES:
+        line = f"        system: {side.name}\n"
+        text = text.replace(line, line + side.block)
+    path.write_text(text)
 
 
 def stopped_by_visma(watched: Watched) -> None:
@@ -333,13 +339,14 @@ def stopped_by_visma(watched: Watched) -> None:
 
 def broken_down(watched: Watched) -> None:
     """The database fails beneath a delivery, and beneath a command that holds credentials in plain text."""
-    site, side = watched.site, watched.side
+    site = watched.site
     site.stir()
     with trap(site, "record_state"):
         assert watched.sync() == 1
     with trap(site, "credential"):
-        assert watched.run("credentials", "set", side.target, stdin=side.credentials[0]) == 1
-    assert b"Traceback" in watched.last
+        for side in SIDES:
+            assert watched.run("credentials", "set", side.target, stdin=side.credentials[0]) == 1
+            assert b"Traceback" in watched.last
     unfit = {"client_id": "isv_demo", "client_secret": REFUSED_SECRET, "client_secrets": REFUSED_SECRET}
     assert watched.run("credentials", "set", f"{COMPANY}/visma", stdin=unfit) == 2
     assert watched.sync() == 0
@@ -363,23 +370,25 @@ def looked_at(watched: Watched) -> None:
     assert watched.run("problems", "--json") == 0
     (number,) = watched.site.dice.sample(watched.site.ordinary(), 1)
     assert watched.run("record", COMPANY, number, "--payload") == 0
-    assert watched.side.shown in watched.last
+    assert all(side.shown in watched.last for side in SIDES)
     export = watched.folder / "audit.jsonl"
     assert watched.run("audit", "export", "--format", "jsonl", "--payload", "-o", str(export)) == 0
     watched.printed["the export"] = export.read_bytes()
-    assert watched.side.shown in watched.printed["the export"]
+    assert all(side.shown in watched.printed["the export"] for side in SIDES)
 
 
 def other_credentials(watched: Watched) -> None:
-    """The account is called with another token, which is revoked; the vault gets a new key."""
-    site, side = watched.site, watched.side
-    site.account.control("settings", side.settings[1])
-    assert watched.run("credentials", "set", side.target, stdin=side.credentials[1]) == 0
-    assert watched.run("check", side.target) == 0
-    site.account.control("settings", side.revoked)
+    """The accounts are called with other tokens, which are revoked; the vault gets a new key."""
+    site = watched.site
+    for side in SIDES:
+        side.account(site).control("settings", side.settings[1])
+        assert watched.run("credentials", "set", side.target, stdin=side.credentials[1]) == 0
+    assert watched.run("check", COMPANY) == 0
+    for side in SIDES:
+        side.account(site).control("settings", side.revoked)
     site.stir()
     assert watched.sync() == STOPPED
-    assert watched.run("check", side.target) == STOPPED
+    assert watched.run("check", COMPANY) == STOPPED
     assert watched.run("credentials", "rotate-key") == 0
 
 
@@ -389,9 +398,7 @@ def people_of(watched: Watched) -> tuple[set[bytes], set[bytes]]:
     Texts are found wherever they stand, also where nothing separates them from what stands beside them.
     """
     state = watched.site.visma.control("state?count=100000")
-    customers, contacts = state["customers"]["rows"], state["contacts"]["rows"]
-    if watched.side is HUBSPOT:
-        customers += state["suppliers"]["rows"]
+    customers, contacts = state["customers"]["rows"] + state["suppliers"]["rows"], state["contacts"]["rows"]
     blocks = [row.get(block) or {} for row in customers for block in ("mainContact", "invoiceContact")]
     addresses = {str(one.get("email") or "").strip().lower() for one in (*blocks, *contacts)}
     names = {row["name"].strip() for row in customers[::4]} | {row["displayName"] for row in contacts[::4]}
@@ -446,7 +453,7 @@ def test_no_process_shows_a_secret(aftermath: Aftermath) -> None:
 
 def test_addresses_and_names_are_not_kept_in_plain_text(aftermath: Aftermath) -> None:
     """Payloads are encrypted in our database, its write-ahead log and the landings; Dagster never sees any."""
-    assert min(len(aftermath.addresses), len(aftermath.names)) > aftermath.watched.side.customers / 4
+    assert min(len(aftermath.addresses), len(aftermath.names)) > CUSTOMERS / 4
     logs = aftermath.watched.logs
     assert logs, "this test needs a look at the write-ahead log"
     kept = dict(aftermath.left()) | {f"log {number}": log for number, log in logs.items()}
@@ -465,7 +472,7 @@ def test_addresses_and_names_are_not_kept_in_plain_text(aftermath: Aftermath) ->
 )
 def test_the_search_finds_what_is_planted(aftermath: Aftermath, planted: Path, hide: Any) -> None:
     """A search that finds nothing anywhere would prove nothing."""
-    for name, secret in {**aftermath.watched.side.named, "the client secret": CLIENT_SECRET}.items():
+    for name, secret in {**NAMED, "the client secret": CLIENT_SECRET}.items():
         planted.write_bytes(hide(secret.encode()))
         assert name in aftermath.leaks(dict(aftermath.left())["canary"])
 
@@ -473,7 +480,7 @@ def test_the_search_finds_what_is_planted(aftermath: Aftermath, planted: Path, h
 def test_the_search_looks_into_databases(aftermath: Aftermath, planted: Path) -> None:
     """A compressed value, an address and a name in a table are found."""
     address, name = min(aftermath.addresses), min(aftermath.names)
-    kind, secret = min(aftermath.watched.side.named.items())
+    kind, secret = min(NAMED.items())
     with closing(sqlite3.connect(planted)) as database, database:
         database.execute("CREATE TABLE event (body BLOB, address TEXT, name TEXT)")
         row = (zlib.compress(b"Bearer " + secret.encode()), address.decode().upper(), name.decode())
