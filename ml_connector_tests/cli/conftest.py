@@ -16,6 +16,7 @@ from uuid import uuid4
 
 import httpx
 import pytest
+import yaml
 
 from ml_connector.accounts import connect_source, connect_target
 from ml_connector.cli import main
@@ -147,6 +148,9 @@ def prototype(servers: World, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home with credentials; tests get copies of it, which is quicker than making a database for each."""
     home = Home.locate({}, tmp_path_factory.mktemp("prototype") / "home")
     furnish(home, servers.by_name)
+    configuration = yaml.safe_load(home.config_path.read_text())
+    configuration["companies"]["nordic"]["visma"]["retries"] = {"first_pause": 0.01, "jitter": 0}
+    home.config_path.write_text(yaml.safe_dump(configuration, sort_keys=False))
     with home.open() as opened:
         give_credentials(opened, servers.by_name)
     return home.path
