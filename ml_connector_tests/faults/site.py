@@ -189,7 +189,7 @@ def _hurry(home: Home) -> None:
     company["window"] = "1d"
     for target in company["targets"].values():
         if target["system"] != "chargebee":  # which has no such setting
-            target["settle"] = "1s"
+            target["settle"] = "0s"
     home.config_path.write_text(yaml.safe_dump(configuration, sort_keys=False))
 
 
