@@ -83,12 +83,18 @@ class Delivery(Protocol):
         """Store a reference (a batch id) with the intents of these records before waiting for its outcome."""
         ...
 
+    def not_sent(self, key: str) -> None:
+        """Nothing was done at the target about a change that was taken, and nothing will be: a stop came before. So
+        it is not in doubt, and the next run sends it at once. Any thread may say so."""
+        ...
+
 
 class Writer(Protocol):
     """Delivers changes of one flow to one account.
 
     `deliver` takes changes from the iterable as it can send them, and yields one result per change in any order. It
-    raises `StoppedProblem` after it has yielded every result it knows; what it took and did not answer is in doubt.
+    raises `StoppedProblem` after it has yielded every result it knows; what it took and did not answer is in doubt,
+    unless it says that it was `not_sent`.
     """
 
     def deliver(self, changes: Iterable[Change], delivery: Delivery) -> Iterator[Result]: ...

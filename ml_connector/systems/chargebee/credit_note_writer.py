@@ -9,6 +9,7 @@ from urllib.parse import quote
 from ml_connector.engine.checkpoints import reached
 from ml_connector.engine.ports import Delivery
 from ml_connector.engine.records import Change, Outcome, Result
+from ml_connector.engine.unsent import sending
 from ml_connector.http import CallProblem, RecordRefused
 from ml_connector.systems.chargebee.client import ChargebeeClient
 from ml_connector.systems.chargebee.errors import DUPLICATE
@@ -30,7 +31,9 @@ class CreditNotesWriter:
     def deliver(self, changes: Iterable[Change], delivery: Delivery) -> Iterator[Result]:
         for change in changes:
             try:
-                yield self._delivered(change)
+                with sending(delivery, change.key):  # its one write is its last call
+                    result = self._delivered(change)
+                yield result
             except CallProblem as problem:
                 yield not_done(change, problem)
 

@@ -17,11 +17,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from ml_connector.engine.ports import Delivery
 from ml_connector.engine.records import Change, Operation, Outcome, Result
+from ml_connector.engine.unsent import sending
 from ml_connector.http import ApiClient, CallProblem, RecordRefused, TornAnswer, to_json
 from ml_connector.http.actions import Action, Decision
 from ml_connector.systems.visma.journal_writer import CHANGED, is_about_period, not_done
@@ -51,6 +52,22 @@ KINDS: Mapping[str, Kind] = {
 }
 
 
+class _Standing(NamedTuple):
+    """A document that stands in Visma.
+
+    Attributes:
+        payload: what was sent for it; None where an earlier process sent it.
+        also: further documents with the same reference.
+        period: the one that was asked for.
+    """
+
+    number: str
+    payload: bytes | None = None
+    also: Sequence[str] = ()
+    correlation_id: str | None = None
+    period: str | None = None
+
+
 class InvoiceWriter:
     """Delivers invoices and credit notes; an engine `Writer`."""
 
@@ -67,7 +84,7 @@ class InvoiceWriter:
         """One after the other: the order in which documents get their numbers is that of the records."""
         for change in changes:
             try:
-                yield self._changed(change) if change.operation is Operation.UPDATE else self._created(change, delivery)
+                yield self._delivered(change, delivery)
             except CallProblem as problem:
                 yield not_done(change, problem)
 
@@ -79,7 +96,13 @@ class InvoiceWriter:
         """How long a call may take effect is the flow's `settle`."""
         return True
 
-    def _created(self, change: Change, delivery: Delivery) -> Result:
+    def _delivered(self, change: Change, delivery: Delivery) -> Result:
+        with sending(delivery, change.key):
+            done = self._changed(change) if change.operation is Operation.UPDATE else self._created(change, delivery)
+        return done if isinstance(done, Result) else self._stands(change, done)
+
+    def _created(self, change: Change, delivery: Delivery) -> Result | _Standing:
+        """The document, found or made; or why there is none."""
         body, kind = change.body, KINDS[change.body["kind"]]
         period = self._ledger.periods.open_for_customers(body["period"])
         if period is None:
@@ -91,7 +114,7 @@ class InvoiceWriter:
                 "replay the record.",
             )
         if change.doubt is not None and (found := self._find(kind, body["reference"])):
-            return self._stands(change, kind, found[0], also=found[1:])
+            return _Standing(found[0], also=found[1:])
         delivery.remember([change.key], body["reference"])
         members = _members(body, kind, period.code)
         try:
@@ -100,24 +123,13 @@ class InvoiceWriter:
             if is_about_period(problem):
                 self._ledger.forget_periods()  # closed since they were read: the next attempt takes the next one
             raise
-        payload = to_json(wrap(members))
-        return self._stands(
-            change, kind, written.key, payload=payload, correlation_id=written.correlation_id, period=period.name
-        )
+        return _Standing(written.key, to_json(wrap(members)), correlation_id=written.correlation_id, period=period.name)
 
-    def _stands(
-        self,
-        change: Change,
-        kind: Kind,
-        number: str,
-        *,
-        also: Sequence[str] = (),
-        payload: bytes | None = None,
-        correlation_id: str | None = None,
-        period: str | None = None,
-    ) -> Result:
+    def _stands(self, change: Change, standing: _Standing) -> Result:
         """The document is there. It is released if that is wanted, and if it comes to what it should."""
-        body, name, notes = change.body, f"{kind.title} {number}", []
+        body, kind = change.body, KINDS[change.body["kind"]]
+        number, also, period = standing.number, standing.also, standing.period
+        name, notes = f"{kind.title} {number}", []
         try:
             row = self._read(kind, number)
             total, wanted = _amount(row.get("amountInCurrency")), Decimal(body["total"])
@@ -143,8 +155,8 @@ class InvoiceWriter:
             target_id=change.claim,
             facts={"batch": name, "kind": body["kind"], "period": stands_in, "policy": body["policy"], **moved},
             reason=" ".join([f"It stands in Visma as {name}.", *notes]) if notes else None,
-            payload=payload,
-            correlation_id=correlation_id,
+            payload=standing.payload,
+            correlation_id=standing.correlation_id,
         )
 
     def _changed(self, change: Change) -> Result:

@@ -13,11 +13,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from ml_connector.engine.checkpoints import reached
 from ml_connector.engine.ports import Delivery
 from ml_connector.engine.records import NOTHING, Change, Operation, Outcome, Result
+from ml_connector.engine.unsent import sending
 from ml_connector.http import CallProblem, RecordRefused, Uncertain, to_json
 from ml_connector.systems.visma.ledger import Batch, Ledger
 from ml_connector.systems.visma.periods import Period
@@ -30,6 +31,20 @@ CHANGED = "changed after posting"
 
 SETTLE = timedelta(minutes=5)
 """For how long a create without an answer may still take effect: Visma cuts a call after four minutes (section 9)."""
+
+
+class _Standing(NamedTuple):
+    """A batch that stands in Visma.
+
+    Attributes:
+        payload: what was sent for it.
+        also: further batches with the same reference.
+    """
+
+    batch: Batch
+    payload: bytes
+    also: Sequence[Batch] = ()
+    correlation_id: str | None = None
 
 
 class JournalWriter:
@@ -48,7 +63,7 @@ class JournalWriter:
         """One after the other: the order in which batches get their numbers is that of the records."""
         for change in changes:
             try:
-                yield self._changed(change) if change.operation is Operation.UPDATE else self._created(change, delivery)
+                yield self._delivered(change, delivery)
             except CallProblem as problem:
                 yield not_done(change, problem)
 
@@ -60,7 +75,13 @@ class JournalWriter:
         """How long a call may take effect is the flow's `settle`."""
         return True
 
-    def _created(self, change: Change, delivery: Delivery) -> Result:
+    def _delivered(self, change: Change, delivery: Delivery) -> Result:
+        with sending(delivery, change.key):
+            done = self._changed(change) if change.operation is Operation.UPDATE else self._created(change, delivery)
+        return done if isinstance(done, Result) else self._released(change, done)
+
+    def _created(self, change: Change, delivery: Delivery) -> Result | _Standing:
+        """The batch, found or made; or why there is none."""
         body = change.body
         period = self._ledger.periods.open_from(body["period"])
         if period is None:
@@ -76,7 +97,7 @@ class JournalWriter:
             found = self._ledger.find(body["reference"], places, change.doubt.since + SETTLE)
             if found:
                 sent = _members(body, self._ledger.periods.of(found[0].period) or period)
-                return self._released(change, found[0], also=found[1:], payload=to_json(wrap(sent)))
+                return _Standing(found[0], to_json(wrap(sent)), also=found[1:])
         delivery.remember([change.key], period.name)
         members = _members(body, period)
         try:
@@ -87,18 +108,11 @@ class JournalWriter:
             raise
         reached("visma: transaction created")
         batch = Batch(written.key, period.name, "Hold" if members["hold"] else "Balanced")
-        return self._released(change, batch, payload=to_json(wrap(members)), correlation_id=written.correlation_id)
+        return _Standing(batch, to_json(wrap(members)), correlation_id=written.correlation_id)
 
-    def _released(
-        self,
-        change: Change,
-        batch: Batch,
-        *,
-        also: Sequence[Batch] = (),
-        payload: bytes | None = None,
-        correlation_id: str | None = None,
-    ) -> Result:
+    def _released(self, change: Change, standing: _Standing) -> Result:
         """The batch stands; where it is wanted, it is posted. That it is not, leaves it where it is."""
+        batch, also = standing.batch, standing.also
         notes = [f"GL {batch.number}."]
         if change.body["release"] and batch.status == "Balanced":
             refusal = self._ledger.release(batch)
@@ -121,8 +135,8 @@ class JournalWriter:
             target_id=change.claim,
             facts=facts,
             reason=" ".join(notes),
-            payload=payload,
-            correlation_id=correlation_id,
+            payload=standing.payload,
+            correlation_id=standing.correlation_id,
         )
 
     def _changed(self, change: Change) -> Result:

@@ -255,6 +255,31 @@ def test_an_import_whose_answer_is_lost_stands_once(sync: Sync, fault: str) -> N
     assert sync.state_out("invoices", f"Invoice-{number}").outcome == "created"
 
 
+def test_a_key_refused_at_the_import_leaves_no_doubt(sync: Sync) -> None:
+    """Nothing was imported, so the next run does not wait."""
+    numbers = [order(sync)["referenceNumber"] for _ in range(3)]
+    sync.chargebee.control("faults", [{"fault": "expired_token", "path": "import_invoice"}])
+    assert sync.sync_out()["invoices"].stopped is not None
+    sync.chargebee.control("faults", [])
+    assert sync.send("invoices")["invoices"].total.created == 3
+    assert {imported(sync, number)["status"] for number in numbers} <= {"posted", "not_paid"}
+
+
+def test_a_key_refused_between_two_writes_leaves_the_change_in_doubt(sync: Sync) -> None:
+    """The old invoice is voided by then, and nobody knows of it before it is looked at again."""
+    number = order(sync)["referenceNumber"]
+    sync.sync_out()
+    _change_amounts(sync, number)
+    sync.chargebee.control("faults", [{"fault": "expired_token", "path": "import_invoice"}])
+    assert sync.sync_out()["invoices"].stopped is not None
+    assert imported(sync, number)["status"] == "voided"
+    sync.chargebee.control("faults", [])
+    assert sync.send("invoices")["invoices"].total.failed == 1
+    sync.wait(minutes=10)
+    sync.send("invoices")
+    assert imported(sync, number, "-2")["status"] in ("posted", "not_paid")
+
+
 def test_an_id_that_somebody_else_took_is_rejected(sync: Sync) -> None:
     """With both totals."""
     number = order(sync)["referenceNumber"]

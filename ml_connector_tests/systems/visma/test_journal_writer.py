@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ml_connector.engine.records import Change, Doubt, Operation, Outcome, Result
+from ml_connector.http import Stopped
 from ml_connector.http.clock import now
 from ml_connector.systems.visma.journal_writer import SETTLE, JournalWriter
 from ml_connector.systems.visma.ledger import Ledger
@@ -26,12 +27,16 @@ POST = {"path": f"{PATH}$", "method": "POST", "times": 1}
 
 @dataclass
 class Delivery:
-    """Keeps what the writer remembers, as the engine would."""
+    """Keeps what the writer says, as the engine would."""
 
     remembered: list[tuple[Sequence[str], str]] = field(default_factory=list)
+    unsent: list[str] = field(default_factory=list)
 
     def remember(self, keys: Sequence[str], reference: str) -> None:
         self.remembered.append((keys, reference))
+
+    def not_sent(self, key: str) -> None:
+        self.unsent.append(key)
 
 
 def writer(visma: Visma) -> JournalWriter:
@@ -120,6 +125,36 @@ def test_a_call_without_a_clear_answer_is_not_repeated(visma: Visma, fault: str)
     assert done or (result.outcome, result.uncertain) == (Outcome.FAILED, True)
     assert len([call for call in visma.log(PATH) if call["method"] == "POST"]) == 1
     assert len(standing(visma)) <= 1
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "unsent"),
+    [
+        ("connect/token", "POST", True),
+        ("financialPeriod", "GET", True),
+        (f"{PATH}$", "POST", True),
+        ("action/release", "POST", False),
+    ],
+)
+def test_a_refused_token_leaves_in_doubt_only_what_was_created(
+    visma: Visma, path: str, method: str, unsent: bool
+) -> None:
+    """A batch that stands and could not be released stays in doubt, so that it is looked up and released later."""
+    delivery = Delivery()
+    visma.faults({"fault": "expired_token", "path": path, "method": method})
+    with pytest.raises(Stopped):
+        list(writer(visma).deliver([change(release=True)], delivery))
+    assert (delivery.unsent == ["invoice/CBA"], standing(visma) == []) == (unsent, unsent)
+
+
+def test_a_refusal_after_a_create_that_may_have_happened_is_no_proof(visma: Visma) -> None:
+    """The system counts as down with this call, and the call itself may have acted."""
+    delivery, once = Delivery(), {"retries": {"attempts": 1, "outages": 1}}
+    visma.faults({"fault": "lost_answer", **POST})
+    ledger = Ledger(Reader(visma.client(**once), ZoneInfo("Europe/Oslo"), 1000))
+    with pytest.raises(Stopped):
+        list(JournalWriter(ledger).deliver([change()], delivery))
+    assert (delivery.unsent, len(standing(visma))) == ([], 1)
 
 
 @pytest.mark.parametrize("fault", ["server_error", "false_error", "lost_answer", "late_commit"])
