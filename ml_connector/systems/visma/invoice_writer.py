@@ -20,6 +20,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
+from ml_connector.engine.checkpoints import reached
 from ml_connector.engine.ports import Delivery
 from ml_connector.engine.records import Change, Operation, Outcome, Result
 from ml_connector.engine.unsent import sending
@@ -123,6 +124,7 @@ class InvoiceWriter:
             if is_about_period(problem):
                 self._ledger.forget_periods()  # closed since they were read: the next attempt takes the next one
             raise
+        reached("visma: document created")
         return _Standing(written.key, to_json(wrap(members)), correlation_id=written.correlation_id, period=period.name)
 
     def _stands(self, change: Change, standing: _Standing) -> Result:

@@ -106,7 +106,7 @@ class JournalWriter:
             if is_about_period(problem):
                 self._ledger.forget_periods()  # closed since they were read: the next attempt takes the next one
             raise
-        reached("visma: transaction created")
+        reached("visma: document created")
         batch = Batch(written.key, period.name, "Hold" if members["hold"] else "Balanced")
         return _Standing(batch, to_json(wrap(members)), correlation_id=written.correlation_id)
 
