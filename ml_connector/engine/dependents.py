@@ -7,7 +7,7 @@ again when the target says something else about that, another id, say.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
@@ -63,8 +63,8 @@ def note_delivered(
     needs = [(plan.key, need) for plan, _ in delivered for need in plan.needs.values() if not need.alias]
     following = [(key, need.flow, _followed(_awaited(need))) for key, need in needs]
     links.wait(connection, flow, [one for one in following if len(one[2]) <= LONGEST_NAME])
-    names: Mapping[str, Sequence[str]] = {plan.key: plan.aliases for plan, _ in delivered if plan.aliases is not None}
-    links.call(connection, flow, names)
+    named = ((plan.key, plan.aliases if result.aliases is None else result.aliases) for plan, result in delivered)
+    links.call(connection, flow, {key: names for key, names in named if names is not None})
 
 
 def _wake(

@@ -23,6 +23,7 @@ from ml_connector.engine.records import (
     Record,
     Reject,
     Skip,
+    is_name,
 )
 from ml_connector.store.deliveries import Deliveries, Intent, State, Version
 from ml_connector.store.ledger import Ledger
@@ -140,7 +141,7 @@ class Planner:
 
     def decide(self, versions: Sequence[Version], records: Sequence[Record]) -> list[Send | Settle]:
         """The plans for records that are at hand."""
-        mapped = {record.key: storable_wish(self.flow.map(record)) for record in records}
+        mapped = {record.key: storable_wish(self.flow.map(record)) for record in self._with_made(records)}
         states = self.book.states(list(mapped))
         identities = {claim for wish in mapped.values() if (claim := wish_of(wish)[0]) is not None}
         identities |= {state.target_id for state in states.values() if state.target_id is not None}
@@ -152,6 +153,17 @@ class Planner:
             self._decide(version, mapped[version.key], states.get(version.key), claims, resolved.get(version.key))
             for version in versions
         ]
+
+    def _with_made(self, records: Sequence[Record]) -> Sequence[Record]:
+        """The records, each with what flows of ours made of what it names."""
+        made = self.flow.made
+        if made is None:
+            return records
+        names = [{name for name in made.names(record.payload) if is_name(name)} for record in records]
+        links = self.ledger.links(made.target)
+        wanted = sorted(set().union(*names))
+        known = {name for flow in made.flows for name in links.known(flow, wanted)}
+        return [record._replace(made=known & mine) for record, mine in zip(records, names, strict=True)]
 
     def _decide(
         self, version: Version, mapped: Mapped, state: State | None, claims: Claims, resolved: Resolved | None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -114,6 +114,21 @@ class Writer(Protocol):
     def calls(self) -> int: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Made:
+    """Of a flow whose source is a target of other flows of ours: how to tell what these made there.
+
+    Attributes:
+        target: where they deliver to.
+        flows: their names.
+        names: the names of objects that a row's payload is, or is about. Pure and total.
+    """
+
+    target: str
+    flows: Sequence[str]
+    names: Callable[[bytes], Collection[str]]
+
+
 class Flow(Protocol):
     """One entity to one kind of object at a target: pure, needs no connection.
 
@@ -140,6 +155,11 @@ class Flow(Protocol):
     withdrawal: Mapping[str, Any] | None
     settle: timedelta
     on_rejected_fail: bool
+
+    @property
+    def made(self) -> Made | None:
+        """Which names of its records to look up, see `Record.made`; None: nothing at its source is of our making."""
+        ...
 
     def map(self, record: Record) -> Mapped:
         """Total and pure: never raises for data, knows no clock and no connection."""

@@ -14,7 +14,7 @@ from ml_connector.http import CallProblem, RecordRefused
 from ml_connector.systems.chargebee.client import ChargebeeClient
 from ml_connector.systems.chargebee.errors import DUPLICATE
 from ml_connector.systems.chargebee.invoice_writer import UNCHANGEABLE
-from ml_connector.systems.chargebee.results import not_done
+from ml_connector.systems.chargebee.results import ids_of, not_done
 from ml_connector.systems.chargebee.standing import Resource, holds, is_same_money, is_voided
 
 
@@ -106,5 +106,6 @@ class CreditNotesWriter:
         )
 
     def _done(self, change: Change, outcome: Outcome, note_id: str) -> Result:
-        facts = {"id": note_id, "money": change.body["money"]}
-        return Result(change.key, outcome, target_id=change.claim, facts=facts)
+        ids = ids_of(change, note_id)
+        facts = {"id": note_id, "ids": ids, "money": change.body["money"]}
+        return Result(change.key, outcome, target_id=change.claim, facts=facts, aliases=ids)

@@ -6,7 +6,7 @@
 | a payment                        | `record_payment` with Visma's number                          |
 | a payment that is taken back     | rejected: money is not taken from an account by a sync        |
 | voided                           | payments are removed, then `void`                             |
-| lines, amounts or days, unpaid   | `void`, then an import under a new id (`VN-100234-2`)          |
+| lines, amounts or days, unpaid   | `void`, then an import under a new id (`VN-100234--2`)         |
 | lines or amounts, paid           | rejected: nothing there can be changed                        |
 
 Every step looks at what stands there first, so a process may die between any two of them, and what people did there
@@ -29,8 +29,9 @@ from ml_connector.http import Answer, CallProblem, RecordRefused, concurrently
 from ml_connector.systems.chargebee.client import ChargebeeClient
 from ml_connector.systems.chargebee.errors import DUPLICATE, MISSING
 from ml_connector.systems.chargebee.flow_settings import InvoicesSettings
+from ml_connector.systems.chargebee.invoices import again_id
 from ml_connector.systems.chargebee.payments import LINKED, Open, Piece, still_open
-from ml_connector.systems.chargebee.results import not_done
+from ml_connector.systems.chargebee.results import ids_of, not_done
 from ml_connector.systems.chargebee.standing import Resource, holds, is_same_money, is_voided
 from ml_connector.systems.chargebee.turns import Turns
 
@@ -202,7 +203,7 @@ class InvoicesWriter:
                         f"take the {obstacle} off it at Chargebee, and replay this record: it is imported anew then.",
                     )
                 self._void(invoice_id, invoice)
-            invoice_id = f"{change.claim}-{version}"
+            invoice_id = again_id(change.claim, version)
             found = self._find(invoice_id)
             if found is None:
                 done = self._imported(change, invoice_id)
@@ -296,9 +297,10 @@ class InvoicesWriter:
         noted: Mapping[str, Sequence[Piece]],
         answer: Answer | None = None,
     ) -> Result:
-        body = change.body
+        body, ids = change.body, ids_of(change, invoice_id)
         facts = {
             "id": invoice_id,
+            "ids": ids,
             **{name: body[name] for name in ("money", "terms", "voided")},
             "payments": {number: [list(piece) for piece in pieces] for number, pieces in noted.items()},
         }
@@ -309,6 +311,7 @@ class InvoicesWriter:
             facts=facts,
             status=answer.status if answer else None,
             correlation_id=answer.correlation_id if answer else None,
+            aliases=ids,
         )
 
 

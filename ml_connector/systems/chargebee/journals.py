@@ -12,7 +12,7 @@ A line that is for a time is deferred where the policy says so, and comes to rev
 from __future__ import annotations
 
 from base64 import b32encode
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -71,6 +71,32 @@ class Origin:
         return f"CB{b32encode(digest).decode()[:12]}"
 
 
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """The documents at Chargebee that came from Visma.
+
+    Attributes:
+        prefixes: how the ids of those begin that are imported now; an event may come before its import is recorded.
+        made: of the ids at hand, those that the ledger knows as imported, under whatever prefix.
+    """
+
+    prefixes: tuple[str, ...]
+    made: Collection[str]
+
+    def __contains__(self, document_id: str) -> bool:
+        return document_id.startswith(self.prefixes) or document_id in self.made
+
+
+def names_of(payload: bytes) -> Collection[str]:
+    """The ids of the document of a landed row, or of its month's, and of the invoice that it credits."""
+    try:
+        members = orjson.loads(payload)
+        document = members.get("document", members)
+        return {name for name in (document.get("id"), document.get("refers_to")) if isinstance(name, str)}
+    except (orjson.JSONDecodeError, AttributeError):
+        return ()
+
+
 def read_document(payload: bytes) -> Document | Reject:
     """The landed document, or what is wrong with it."""
     try:
@@ -86,14 +112,14 @@ def map_document(record: Record, settings: EventsSettings, origin: Origin, prefi
     """The transaction of a document.
 
     Args:
-        prefixes: of the ids of documents that we imported ourselves.
+        prefixes: of the ids of documents that we import ourselves.
     """
-    document = read_document(record.payload)
+    document, imported = read_document(record.payload), Imported(prefixes, record.made)
     if isinstance(document, Reject):
         return document
-    if (left_out := left_alone(document, settings, prefixes)) is not None:
+    if (left_out := left_alone(document, settings, imported)) is not None:
         return left_out
-    if (refused := refusal_of(document, settings, prefixes)) is not None:
+    if (refused := refusal_of(document, settings, imported)) is not None:
         return refused
     day = day_of(document.date, ZoneInfo(settings.timezone))
     try:
@@ -112,9 +138,9 @@ def map_document(record: Record, settings: EventsSettings, origin: Origin, prefi
     return Desired(body["reference"], {**body, "policy": settings.policy}, basis=document.model_dump(mode="json"))
 
 
-def left_alone(document: Document, settings: EventsSettings, prefixes: tuple[str, ...]) -> Skip | None:
+def left_alone(document: Document, settings: EventsSettings, imported: Imported) -> Skip | None:
     """The rule by which a document is none of accounting's business."""
-    if document.id.startswith(prefixes):
+    if document.id in imported:
         return Skip(OUR_IMPORT, "It came from Visma and stands there.")
     day = day_of(document.date, ZoneInfo(settings.timezone))
     if day < settings.from_:
@@ -229,7 +255,7 @@ def _only(named: Mapping[str, str]) -> str | None:
     return values.pop() if len(values) == 1 else None
 
 
-def refusal_of(document: Document, settings: EventsSettings, prefixes: tuple[str, ...]) -> Reject | None:
+def refusal_of(document: Document, settings: EventsSettings, imported: Imported) -> Reject | None:
     """Why a document is for people to post."""
     by_hand, needs_lines = (
         "post it in Visma by hand.",
@@ -249,7 +275,7 @@ def refusal_of(document: Document, settings: EventsSettings, prefixes: tuple[str
             f"yet: {by_hand}",
             NO_LINES,
         )
-    if document.refers_to is not None and document.refers_to.startswith(prefixes):
+    if document.refers_to is not None and document.refers_to in imported:
         return Reject(
             f"{document.id} credits {document.refers_to}, which came from Visma and stands in its customer ledger. "
             "Where it is not credited there yet, credit it there.",

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from ml_connector_tests.simulators.visma_support import ORDINARY
 from ml_connector_tests.systems.chargebee.conftest import OpenSync
 from ml_connector_tests.systems.chargebee.support import LINES, Sync, counts, events_block
+from ml_connector_tests.systems.chargebee.test_outward import change_amounts, order
 
 YEARLY = {"billing_period": 1, "billing_period_unit": "year", "tax_rate": 25, "tax_name": "MVA"}
 PRICE = 120_000
@@ -122,6 +124,30 @@ def test_our_own_imports_are_never_posted(sync: Sync) -> None:
     report = sync.sync_back()["journals"]
     assert (counts(report), sync.batches()) == ({"read": 1, "skipped": 1}, [])
     assert sync.state_back("journals", "invoice/VN-100001").rule == "our own import"
+
+
+@pytest.mark.parametrize("go_on", [True, False])
+def test_what_we_imported_is_known_by_the_ledger_whatever_its_id(open_one: OpenSync, *, go_on: bool) -> None:
+    """Under an older prefix, anew under the next one, and where no invoices go out any more."""
+    customers = {"where": {"number": [ORDINARY]}}
+    flows = {"customers": customers, "invoices": {"from": "2020-01-01"}}
+    first = open_one(flows=flows)
+    number = order(first)["referenceNumber"]
+    first.sync_out()
+    next_one = open_one(flows={**flows, "invoices": {"from": "2020-01-01", "prefix": "VX-"}})
+    change_amounts(next_one, number)
+    next_one.sync_out()
+    ids = {one["id"] for one in next_one.chargebee.listed("invoices")}
+    assert {f"VN-{number}", f"VX-{number}--2"} <= ids
+    invoices = {"invoices": {"from": "2020-01-01", "prefix": "VY-"}} if go_on else {}
+    sync = open_one(flows={"customers": customers, **invoices})
+    sync.chargebee.control(f"invoices/VX-{number}--2/credit", {"amount": 1_000, "type": "adjustment"})
+    sync.sync_back()
+    assert {sync.state_back("journals", f"invoice/{one}").rule for one in ids} == {"our own import"}
+    assert sync.state_back("journals", f"void/VN-{number}").rule == "our own import"
+    (note,) = sync.chargebee.listed("credit_notes")
+    assert sync.state_back("journals", f"credit_note/{note['id']}").kind == "credits our own import"
+    assert sync.batches() == []
 
 
 def test_documents_before_from_are_left_alone(open_one: OpenSync) -> None:
