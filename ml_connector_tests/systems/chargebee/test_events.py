@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from ml_connector.engine.by_hand import mark
 from ml_connector_tests.simulators.visma_support import ORDINARY
 from ml_connector_tests.systems.chargebee.conftest import OpenSync
-from ml_connector_tests.systems.chargebee.support import LINES, Sync, counts, events_block
+from ml_connector_tests.systems.chargebee.support import ACCOUNTS, BACK, LINES, Sync, counts, events_block
 from ml_connector_tests.systems.chargebee.test_outward import change_amounts, order
 
 YEARLY = {"billing_period": 1, "billing_period_unit": "year", "tax_rate": 25, "tax_name": "MVA"}
@@ -261,3 +262,21 @@ def test_a_document_needs_its_months_to_wait_for_it(sync: Sync) -> None:
     totals = sync.totals()
     assert totals["1530"] == 150_000
     assert totals["3000"] + totals["2970"] == -120_000
+
+
+def test_a_document_that_was_posted_by_hand_is_quiet_with_its_months(open_one: OpenSync) -> None:
+    """Whatever the settings become: neither it nor its months is posted as well."""
+    sync = open_one(events=events_block(accounts={**ACCOUNTS, "vat": {}}))
+    subscribed(sync)
+    reports = sync.sync_back()
+    assert set(counts(reports["journals"])) == {"read", "rejected"}
+    (invoice,) = sync.chargebee.listed("invoices")
+    key = f"invoice/{invoice['id']}"
+    for flow in sync.flows_back.values():
+        mark(flow, sync.ledger, BACK, "visma", [key], "GL 17 (Kari)", run_id="by-hand", at=sync.now())
+    configured = open_one()
+    configured.wait(days=400)
+    report = configured.sync_back()
+    assert set(counts(report["journals"])) == {"read", "skipped"}
+    assert set(counts(report["recognitions"])) == {"read", "skipped"}
+    assert (configured.state_back("journals", key).rule, configured.batches()) == ("handled by hand", [])
