@@ -12,8 +12,10 @@ from ml_connector.engine.records import Change, Outcome, Result
 from ml_connector.engine.unsent import sending
 from ml_connector.http import CallProblem, RecordRefused
 from ml_connector.systems.chargebee.client import ChargebeeClient
+from ml_connector.systems.chargebee.documents import CREDIT_NOTE
 from ml_connector.systems.chargebee.errors import DUPLICATE
 from ml_connector.systems.chargebee.invoice_writer import UNCHANGEABLE
+from ml_connector.systems.chargebee.line_pages import find
 from ml_connector.systems.chargebee.results import ids_of, not_done
 from ml_connector.systems.chargebee.standing import Resource, holds, is_same_money, is_voided
 
@@ -90,8 +92,7 @@ class CreditNotesWriter:
         return self._refused(change, note_id)
 
     def _find(self, note_id: str) -> Resource | None:
-        answer = self._client.find(f"/credit_notes/{quote(note_id, safe='')}")
-        note: Resource | None = answer.data["credit_note"] if answer else None
+        note = find(self._client, CREDIT_NOTE, note_id)
         return None if note is None or note.get("deleted") else note
 
     def _refused(self, change: Change, note_id: str) -> Result:

@@ -21,6 +21,11 @@ VOIDED: Final = "voided"
 WRITE_OFF: Final = "write_off"
 STORE: Final = "store"
 NO_LINES: Final = "no lines"
+INVOICE: Final = "invoice"
+CREDIT_NOTE: Final = "credit_note"
+NEXT_LINES: Final = "line_items_next_offset"
+"""The attribute of a document whose lines are not all there (see `line_pages.py`)."""
+UNREAD: Final = "not all of its lines came with its event, and it is gone or another by now. Post it in Visma by hand"
 
 
 RATES_END: Final = 10**9
@@ -94,6 +99,13 @@ class Document(_Model):
     def sign(self) -> int:
         """1 for what is owed, -1 for what is taken back."""
         return 1 if self.kind in ("invoice", "void_credit_note") else -1
+
+
+def several(content: Mapping[str, Any], kind: str) -> list[Any]:
+    """The resources of a kind in an event: keys are plural where several may come (section 5.1)."""
+    listed = content.get(f"{kind}s")
+    found = (content.get(kind), *(listed if isinstance(listed, list) else ()))
+    return [one for one in found if isinstance(one, Mapping)]
 
 
 def document_of(kind: Kind, resource: Mapping[str, Any]) -> Document:

@@ -27,9 +27,11 @@ from ml_connector.engine.records import Change, Outcome, Result
 from ml_connector.engine.unsent import sending
 from ml_connector.http import Answer, CallProblem, RecordRefused, concurrently
 from ml_connector.systems.chargebee.client import ChargebeeClient
+from ml_connector.systems.chargebee.documents import INVOICE
 from ml_connector.systems.chargebee.errors import DUPLICATE, MISSING
 from ml_connector.systems.chargebee.flow_settings import InvoicesSettings
 from ml_connector.systems.chargebee.invoices import again_id
+from ml_connector.systems.chargebee.line_pages import find
 from ml_connector.systems.chargebee.payments import LINKED, Open, Piece, still_open
 from ml_connector.systems.chargebee.results import ids_of, not_done
 from ml_connector.systems.chargebee.standing import Resource, holds, is_same_money, is_voided
@@ -280,11 +282,8 @@ class InvoicesWriter:
     # --- results -------------------------------------------------------------------------------------------------
 
     def _find(self, invoice_id: str) -> Resource | None:
-        answer = self._client.find(_path(invoice_id))
-        if answer is None:
-            return None
-        invoice: Resource = answer.data["invoice"]
-        return None if invoice.get("deleted") else invoice
+        invoice = find(self._client, INVOICE, invoice_id)
+        return None if invoice is None or invoice.get("deleted") else invoice
 
     def _refused(self, change: Change, reason: str) -> Result:
         return Result(change.key, Outcome.REJECTED, facts=change.facts, kind=UNCHANGEABLE, reason=reason)
