@@ -25,6 +25,8 @@ INVOICE: Final = "invoice"
 CREDIT_NOTE: Final = "credit_note"
 NEXT_LINES: Final = "line_items_next_offset"
 """The attribute of a document whose lines are not all there (see `line_pages.py`)."""
+BASE_CURRENCY: Final = "base_currency_code"
+"""What the site's exchange rates lead to. Chargebee says it of subscriptions, `base_currency.py` of documents, too."""
 UNREAD: Final = "not all of its lines came with its event, and it is gone or another by now. Post it in Visma by hand"
 
 
@@ -73,6 +75,7 @@ class Document(_Model):
         exchange_rate: to the site's base currency, decimal text; None where the document does not say.
         refers_to: the id of the invoice that a credit note is for.
         credited: of a voided invoice, what credit notes had taken back before.
+        base_currency: what the exchange rate leads to; None where nobody knows. Which it is, changes no document.
         special: why it may not be possible to post it by rule: `write_off`, `store`, `no lines`; None: it can be.
     """
 
@@ -89,6 +92,12 @@ class Document(_Model):
     lines: list[Line]
     credited: Amount = 0
     special: str | None = None
+    base_currency: str | None = None
+
+    @property
+    def basis(self) -> dict[str, Any]:
+        """What decides whether it has changed."""
+        return self.model_dump(mode="json", exclude={"base_currency"})
 
     @property
     def key(self) -> str:
@@ -130,6 +139,7 @@ def document_of(kind: Kind, resource: Mapping[str, Any]) -> Document:
         lines=lines or [_whole(resource)],
         credited=_credited(resource) if kind == "void" else 0,
         special=_special(kind, resource, lines),
+        base_currency=resource.get(BASE_CURRENCY),
     )
 
 

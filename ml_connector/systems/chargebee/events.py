@@ -13,6 +13,7 @@ import orjson
 from ml_connector.engine.ports import Page
 from ml_connector.engine.records import SourceRow, is_name
 from ml_connector.http import stopping
+from ml_connector.systems.chargebee.base_currency import BaseCurrency
 from ml_connector.systems.chargebee.client import PAGE, ChargebeeClient
 from ml_connector.systems.chargebee.errors import NAME
 from ml_connector.systems.chargebee.forms import among
@@ -36,6 +37,7 @@ class Events:
     def __init__(self, client: ChargebeeClient, since: datetime) -> None:
         self._client = client
         self._since = since
+        self._base = BaseCurrency(client)
 
     def read(self, since: datetime | None) -> Iterator[Page]:
         """Every event that occurred at or after a moment, the oldest first. Raises `Stopped`."""
@@ -65,11 +67,12 @@ class Events:
         return None if answer is None else answer.data.get("event")
 
     def _rows(self, events: Iterable[Any]) -> list[SourceRow]:
-        """Those of them that are events, with all lines of their documents."""
+        """Those of them that are events, with all that belongs to their documents."""
         found = []
         for event in events:
             if isinstance(event, dict):
                 complete(self._client, event)
+                self._base.put_into(event)
             if (row := row_of(event)) is not None:
                 found.append(row)
         return found

@@ -135,7 +135,7 @@ def map_document(record: Record, settings: EventsSettings, origin: Origin, prefi
         return Reject(str(missing), "configuration")
     except NotMoney as error:
         return Reject(str(error), "currency")
-    return Desired(body["reference"], {**body, "policy": settings.policy}, basis=document.model_dump(mode="json"))
+    return Desired(body["reference"], {**body, "policy": settings.policy}, basis=document.basis)
 
 
 def left_alone(document: Document, settings: EventsSettings, imported: Imported) -> Skip | None:
@@ -175,6 +175,7 @@ def body_of(
         "period": period,
         "date": day.isoformat(),
         "release": settings.release,
+        "base_currency": document.base_currency,
         "members": members,
     }
 

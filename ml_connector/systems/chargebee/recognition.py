@@ -94,6 +94,12 @@ def map_recognition(record: Record, settings: EventsSettings, origin: Origin, pr
         body["reference"],
         {**body, **lacking},
         needs={"policy": Need(JOURNALS, document.key, document.key, fact="policy", record=True)},
-        basis=orjson.loads(record.payload),
+        basis=_basis(orjson.loads(record.payload)),
         not_before=end_of(month.month, ZoneInfo(settings.timezone)),
     )
+
+
+def _basis(month: dict[str, Any]) -> dict[str, Any]:
+    """See `Document.basis`."""
+    document = {name: value for name, value in month["document"].items() if name != "base_currency"}
+    return {**month, "document": document}

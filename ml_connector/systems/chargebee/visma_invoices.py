@@ -86,9 +86,10 @@ def map_to_invoice(
         "release": settings.release,
         "policy": settings.policy,
         "total": total,
+        "base_currency": document.base_currency,
         "members": members,
     }
-    return Desired(reference, body, basis=document.model_dump(mode="json"))
+    return Desired(reference, body, basis=document.basis)
 
 
 def _inexpressible(document: Document) -> Reject | None:

@@ -7,8 +7,8 @@ is created.
 VAT is Visma's to compute. What it comes to is read, and compared with what is expected, before a document is released.
 
 The body of a change: `kind` ("invoice" or "credit_note"), `reference`, `period` (`2026-11`), `release`, `total`
-(decimal text, in the document's currency, VAT included), and `members`, the plain members of the update model; its
-lines are in `lines`, with numbers as decimal text.
+(decimal text, in the document's currency, VAT included), `base_currency`, to which its rate leads (None where that is
+not known), and `members`, the plain members of the update model; its lines are in `lines`, numbers are decimal text.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from ml_connector.engine.records import Change, Operation, Outcome, Result
 from ml_connector.engine.unsent import sending
 from ml_connector.http import ApiClient, CallProblem, RecordRefused, TornAnswer, to_json
 from ml_connector.http.actions import Action, Decision
-from ml_connector.systems.visma.journal_writer import CHANGED, is_about_period, not_done
+from ml_connector.systems.visma.journal_writer import CHANGED, MISFIT, is_about_period, not_done
 from ml_connector.systems.visma.ledger import GONE, Ledger
 from ml_connector.systems.visma.writer import Writer, wrap
 
@@ -116,6 +116,8 @@ class InvoiceWriter:
             )
         if change.doubt is not None and (found := self._find(kind, body["reference"])):
             return _Standing(found[0], also=found[1:])
+        if (misfit := self._ledger.misfit(body)) is not None:
+            return Result(change.key, Outcome.REJECTED, kind=MISFIT, reason=misfit)
         delivery.remember([change.key], body["reference"])
         members = _members(body, kind, period.code)
         try:

@@ -4,8 +4,8 @@ Visma has no idempotency key. So every line of a transaction carries a reference
 never came, or that ended in a 500, is never repeated blindly: it stays in doubt until Visma cannot carry it out any
 more, and then its reference is looked up in the periods where it may stand. Only what is not there is created.
 
-The body of a change: `reference`, `period` (`2026-11`), `release`, and `members`, the plain members of the update model
-with amounts as decimal text.
+The body of a change: `reference`, `period` (`2026-11`), `release`, `base_currency`, to which its rate leads (None where
+that is not known), and `members`, the plain members of the update model with amounts as decimal text.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ PATH = "/v2/journaltransaction"
 LINES = "journalTransactionLines"
 AMOUNTS = ("debitAmountInCurrency", "creditAmountInCurrency")
 CHANGED = "changed after posting"
+MISFIT = "base currency"
 
 SETTLE = timedelta(minutes=5)
 """For how long a create without an answer may still take effect: Visma cuts a call after four minutes (section 9)."""
@@ -98,6 +99,8 @@ class JournalWriter:
             if found:
                 sent = _members(body, self._ledger.periods.of(found[0].period) or period)
                 return _Standing(found[0], to_json(wrap(sent)), also=found[1:])
+        if (misfit := self._ledger.misfit(body)) is not None:
+            return Result(change.key, Outcome.REJECTED, kind=MISFIT, reason=misfit)
         delivery.remember([change.key], period.name)
         members = _members(body, period)
         try:

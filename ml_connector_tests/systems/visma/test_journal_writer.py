@@ -87,6 +87,27 @@ def test_a_transaction_is_created_on_hold_with_its_reference_on_every_line(visma
     assert {one["referenceNumber"] for one in batch["journalTransactionLines"]} == {"CBA"}
 
 
+@pytest.mark.parametrize(
+    ("base_currency", "currency", "rate", "outcome"),
+    [
+        ("NOK", "EUR", 11.5, Outcome.CREATED),
+        (None, "EUR", 11.5, Outcome.CREATED),
+        ("EUR", "USD", 0.92, Outcome.REJECTED),
+        ("EUR", "EUR", None, Outcome.REJECTED),
+        (None, "NOK", 0.087, Outcome.REJECTED),
+    ],
+)
+def test_a_rate_that_leads_to_another_base_currency_is_rejected(
+    visma: Visma, base_currency: str | None, currency: str, rate: float | None, outcome: Outcome
+) -> None:
+    """The company keeps its books in NOK; what to do is said."""
+    one = change()
+    one.body["members"].update(currencyId=currency, **({"exchangeRate": rate} if rate else {}))
+    (result,) = deliver(visma, one._replace(body={**one.body, "base_currency": base_currency}))
+    assert (result.outcome, len(standing(visma))) == (outcome, int(outcome is Outcome.CREATED))
+    assert ("by hand" in (result.reason or "")) is (outcome is Outcome.REJECTED)
+
+
 def test_with_release_it_is_posted(visma: Visma) -> None:
     deliver(visma, change(release=True))
     assert [batch["status"] for batch in standing(visma)] == ["Posted"]
