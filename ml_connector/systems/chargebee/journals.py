@@ -282,6 +282,12 @@ def refusal_of(document: Document, settings: EventsSettings, imported: Imported)
             "Where it is not credited there yet, credit it there.",
             "credits our own import",
         )
+    if document.voids_of is not None and day_of(document.voids_of, ZoneInfo(settings.timezone)) < settings.from_:
+        return Reject(
+            f"{document.id} is dated before `from` ({settings.from_}), so it was not posted from here, and was voided "
+            "after that. Where it stands in Visma, reverse it there.",
+            "voided, before from",
+        )
     if document.kind == "void" and document.credited:
         return Reject(
             f"{document.id} was voided after credit notes took back a part of it ({document.credited} of "

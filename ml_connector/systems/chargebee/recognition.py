@@ -9,7 +9,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from ml_connector.engine.records import Desired, Mapped, Need, Record, Reject, Skip
-from ml_connector.systems.chargebee.documents import Amount, Document
+from ml_connector.systems.chargebee.documents import BESIDE_THE_BASIS, Amount, Document
 from ml_connector.systems.chargebee.event_settings import EventsSettings
 from ml_connector.systems.chargebee.journals import (
     Imported,
@@ -101,5 +101,5 @@ def map_recognition(record: Record, settings: EventsSettings, origin: Origin, pr
 
 def _basis(month: dict[str, Any]) -> dict[str, Any]:
     """See `Document.basis`."""
-    document = {name: value for name, value in month["document"].items() if name != "base_currency"}
+    document = {name: value for name, value in month["document"].items() if name not in BESIDE_THE_BASIS}
     return {**month, "document": document}
