@@ -57,13 +57,13 @@ class _Standing(NamedTuple):
     """A document that stands in Visma.
 
     Attributes:
-        payload: what was sent for it; None where an earlier process sent it.
+        payload: what was sent for it.
         also: further documents with the same reference.
         period: the one that was asked for.
     """
 
     number: str
-    payload: bytes | None = None
+    payload: bytes
     also: Sequence[str] = ()
     correlation_id: str | None = None
     period: str | None = None
@@ -115,7 +115,7 @@ class InvoiceWriter:
                 "replay the record.",
             )
         if change.doubt is not None and (found := self._find(kind, body["reference"])):
-            return _Standing(found[0], also=found[1:])
+            return _Standing(found[0], to_json(wrap(_members(body, kind, period.code))), also=found[1:])
         if (misfit := self._ledger.misfit(body)) is not None:
             return Result(change.key, Outcome.REJECTED, kind=MISFIT, reason=misfit)
         delivery.remember([change.key], body["reference"])
