@@ -20,13 +20,14 @@ from ml_connector.engine.ports import Delivery
 from ml_connector.engine.records import NOTHING, Change, Operation, Outcome, Result
 from ml_connector.engine.unsent import sending
 from ml_connector.http import CallProblem, RecordRefused, Uncertain, to_json
-from ml_connector.systems.visma.ledger import Batch, Ledger
+from ml_connector.systems.visma.ledger import Batch, Ledger, is_same
 from ml_connector.systems.visma.periods import Period
 from ml_connector.systems.visma.writer import Writer, wrap
 
 PATH = "/v2/journaltransaction"
 LINES = "journalTransactionLines"
 AMOUNTS = ("debitAmountInCurrency", "creditAmountInCurrency")
+OF_A_LINE = ("accountNumber", *AMOUNTS, "transactionDescription", "note", "referenceNumber")
 CHANGED = "changed after posting"
 MISFIT = "base currency"
 
@@ -40,12 +41,14 @@ class _Standing(NamedTuple):
     Attributes:
         payload: what was sent for it.
         also: further batches with the same reference.
+        policy: by which an earlier process made it; None: by that of today.
     """
 
     batch: Batch
     payload: bytes
     also: Sequence[Batch] = ()
     correlation_id: str | None = None
+    policy: str | None = None
 
 
 class JournalWriter:
@@ -94,14 +97,16 @@ class JournalWriter:
                 "replay the record.",
             )
         if change.doubt is not None:
-            places = {body["period"], period.name, change.doubt.reference or period.name}
+            there, _, policy = (change.doubt.reference or period.name).partition(" ")
+            places = {body["period"], period.name, there}
             found = self._ledger.find(body["reference"], places, change.doubt.since + SETTLE)
             if found:
                 sent = _members(body, self._ledger.periods.of(found[0].period) or period)
-                return _Standing(found[0], to_json(wrap(sent)), also=found[1:])
+                payload = to_json(wrap(self._as_it_stands(found[0], sent)))
+                return _Standing(found[0], payload, also=found[1:], policy=policy or None)
         if (misfit := self._ledger.misfit(body)) is not None:
             return Result(change.key, Outcome.REJECTED, kind=MISFIT, reason=misfit)
-        delivery.remember([change.key], period.name)
+        delivery.remember([change.key], f"{period.name} {body.get('policy', '')}".rstrip())
         members = _members(body, period)
         try:
             written = self._writer.create(PATH, members)
@@ -112,6 +117,13 @@ class JournalWriter:
         reached("visma: document created")
         batch = Batch(written.key, period.name, "Hold" if members["hold"] else "Balanced")
         return _Standing(batch, to_json(wrap(members)), correlation_id=written.correlation_id)
+
+    def _as_it_stands(self, batch: Batch, members: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What was sent for a batch: its lines are others than those of today if the mapping changed in between."""
+        lines = self._ledger.lines(batch.number)
+        if is_same(lines, members[LINES]):
+            return members
+        return {**members, LINES: [{name: line[name] for name in OF_A_LINE if line.get(name)} for line in lines]}
 
     def _released(self, change: Change, standing: _Standing) -> Result:
         """The batch stands; where it is wanted, it is posted. That it is not, leaves it where it is."""
@@ -130,7 +142,7 @@ class JournalWriter:
             "batch": f"GL {batch.number}",
             "period": batch.period,
             **({"moved_from": change.body["period"]} if batch.period != change.body["period"] else {}),
-            **{name: change.body[name] for name in ("policy",) if name in change.body},
+            **({"policy": policy} if (policy := standing.policy or change.body.get("policy")) else {}),
         }
         return Result(
             change.key,

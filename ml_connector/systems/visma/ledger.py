@@ -119,10 +119,14 @@ class Ledger:
 
     def holds(self, number: str, members: Mapping[str, Any]) -> bool:
         """Whether a batch has, per account, the amounts of these members. Raises `CallProblem`, `Stopped`."""
+        return is_same(self.lines(number), members[LINES])
+
+    def lines(self, number: str) -> Sequence[Mapping[str, Any]]:
+        """The lines of a batch. Raises `CallProblem`, `Stopped`."""
         answer = self.client.request("GET", f"{PATH}/{quote(number, safe='')}")
         if not isinstance(answer.data, Mapping):
             raise RecordFailed(Decision(Action.FAIL_RECORD, "malformed answer", f"GL {number} is no batch"))
-        return _per_account(answer.data.get(LINES) or ()) == _per_account(members[LINES])
+        return answer.data.get(LINES) or ()
 
     def _batches(self, period: str, as_of: datetime) -> Mapping[str, Sequence[Batch]]:
         """By reference; read again where what is known is older than that moment."""
@@ -141,6 +145,11 @@ class Ledger:
                 for reference in references if batch.status != GONE else ():
                     found.setdefault(reference, []).append(batch)
         return found
+
+
+def is_same(some: Iterable[Mapping[str, Any]], others: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether lines come to the same amounts per account."""
+    return _per_account(some) == _per_account(others)
 
 
 def _per_account(lines: Iterable[Mapping[str, Any]]) -> dict[str, Decimal]:

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -196,6 +197,24 @@ def _until(holds: Any) -> None:
         if holds():
             return
     raise AssertionError("it never came true")
+
+
+def test_what_is_found_is_told_as_it_stands(visma: Visma) -> None:
+    """Another account and policy were configured before anybody knew of it: the audit has what the books have, and its
+    months follow the policy by which it was posted."""
+    visma.faults({"fault": "lost_answer", **POST})
+    first, delivery = change(), Delivery()
+    first.body["policy"] = "deferred"
+    list(writer(visma).deliver([first], delivery))
+    ((_, remembered),) = delivery.remembered
+    other = change(doubt=long_ago(remembered))
+    other.body["policy"] = "immediate"
+    other.body["members"]["journalTransactionLines"][1]["accountNumber"] = "3100"
+    (result,) = deliver(visma, other)
+    assert (result.facts["period"], result.facts["policy"]) == (PERIOD, "deferred")
+    lines = orjson.loads(result.payload or b"{}")["journalTransactionLines"]
+    assert [line["accountNumber"]["value"] for line in lines] == ["1530", "3000"]
+    assert sum(line.get("debitAmountInCurrency", {"value": 0})["value"] for line in lines) == 1234.56
 
 
 def test_it_is_looked_up_in_the_period_that_was_closed_in_between(visma: Visma) -> None:
