@@ -1,7 +1,8 @@
 """`audit export --period`: every amount of a month that came back into the books, and what it adds up to.
 
-The amounts are those that were sent, out of the audit; nothing is computed anew. So the sums per account are what the
-general ledger holds of these batches.
+The amounts are those that were sent, out of the audit; nothing is computed anew. What a person corrected in the books,
+and was found right by a replay, counts as it was found. So the sums per account are what the general ledger holds of
+these batches.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ COLUMNS = (
     *("debit", "credit", "batch", "reference", "moved_from", "events"),
 )
 AMOUNT, TOTAL, DEFERRED = "amount", "total", "deferred balance"
-CREATED = "created"
+STANDS = ("created", "updated")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +94,13 @@ def _of(home: OpenHome, company: Company, target: Target, period: str) -> Iterat
 
 
 def _posted(entries: Iterator[Any]) -> Iterator[Posted]:
-    """The lines of everything that was created; a transaction whose payload was erased has none."""
+    """The lines of everything that stands, as it was told of last; what had its payload erased has none."""
+    newest: dict[tuple[str, str], Any] = {}
     for recorded in entries:
         entry = recorded.entry
-        if entry.outcome != CREATED or entry.payload is None or "period" not in entry.facts:
-            continue
+        if entry.outcome in STANDS and entry.payload is not None and "period" in entry.facts:
+            newest[entry.flow, entry.key] = entry
+    for entry in newest.values():
         sent = _unwrapped(json.loads(entry.payload, parse_float=Decimal))
         document, _, last = entry.key.rpartition("/")
         is_month = re.fullmatch(r"\d{4}-\d{2}", last) is not None

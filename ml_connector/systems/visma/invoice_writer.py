@@ -169,7 +169,9 @@ class InvoiceWriter:
         if name.startswith(f"{kind.title} "):
             row = self._read(kind, name.removeprefix(f"{kind.title} "))
             if _amount(row.get("amountInCurrency")) == Decimal(change.body["total"]):
-                return Result(change.key, Outcome.UPDATED, target_id=change.claim, facts=change.facts)
+                period = str(change.facts.get("period", "")).replace("-", "")
+                payload = to_json(wrap(_members(change.body, kind, period)))
+                return Result(change.key, Outcome.UPDATED, target_id=change.claim, facts=change.facts, payload=payload)
         return Result(
             change.key,
             Outcome.REJECTED,

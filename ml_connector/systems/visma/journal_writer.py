@@ -159,7 +159,9 @@ class JournalWriter:
         should, that is noted; else it is said what differs."""
         number = str(change.facts.get("batch", ""))
         if number and self._ledger.holds(number.removeprefix("GL "), change.body["members"]):
-            return Result(change.key, Outcome.UPDATED, target_id=change.claim, facts=change.facts)
+            period = self._ledger.periods.of(str(change.facts.get("period")))
+            payload = to_json(wrap(_members(change.body, period))) if period is not None else None
+            return Result(change.key, Outcome.UPDATED, target_id=change.claim, facts=change.facts, payload=payload)
         return Result(
             change.key,
             Outcome.REJECTED,
