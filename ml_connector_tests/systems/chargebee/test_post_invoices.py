@@ -121,7 +121,7 @@ def test_no_history_of_faults_makes_two(sync: Sync, seed: int) -> None:
     """Whatever goes wrong, on the create, on the look-up or on the release, each document ends up there once."""
     chance = random.Random(seed)
     subscribed(sync)
-    faults = ["lost_answer", "server_error", "false_error", "reset"]
+    faults = ["lost_answer", "server_error", "false_error", "reset", "expired_token"]
     for _ in range(6):
         method = chance.choice(["POST", "GET"])
         sync.visma.fault(chance.choice(faults), path="customerinvoice", method=method, times=chance.randint(1, 3))
