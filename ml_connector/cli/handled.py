@@ -18,7 +18,7 @@ Note = Annotated[str, typer.Option("--note", help="What was done, by whom: it st
 
 
 def run(target: OneTarget, record: Records, note: Note, as_json: output.AsJson = False) -> None:
-    """Take rejected records off the problems, because a person did by hand what was to be done.
+    """Take rejected records and refused events off the problems, because a person did by hand what was to be done.
 
     It holds until the record changes at its source; a replay judges it anew. The checks are made again.
     """

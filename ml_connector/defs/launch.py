@@ -34,7 +34,7 @@ from ml_connector.defs.site import Site, now
 from ml_connector.defs.upkeep import keep_up
 from ml_connector.defs.watching import records_delivered, rows_read, watched
 from ml_connector.defs.work import Span, to_deliver, to_read
-from ml_connector.engine.by_hand import mark, rejected
+from ml_connector.engine.by_hand import mark, mark_events, rejected
 from ml_connector.engine.deliver import open_book
 from ml_connector.engine.takeup import held_back
 from ml_connector.errors import ConfigurationProblem
@@ -93,7 +93,7 @@ def replay(
 def handle(
     home: Home, company: str, target: str, keys: Sequence[str], note: str, progress: Progress | None = None
 ) -> dict[str, Any]:
-    """Say of rejected records that a person took care of them, and check the target again.
+    """Say of rejected records and refused events that a person took care of them, and check the target again.
 
     Returns what `handled --json` prints: `run_id`, `company`, `target`, `handled` and `checks`.
 
@@ -167,7 +167,8 @@ class _Launcher:
     def handle(self, target: Target, keys: Sequence[str], note: str) -> dict[str, Any]:
         run_id, ledger = make_new_run_id(), self.home.ledger(target.company)
         with self._turn(target.id, run_id):
-            if others := sorted(set(keys) - rejected(target.flows, ledger, target.name, keys)):
+            known = rejected(target.flows, ledger, target.name, keys) | ledger.inbox(target.name).refused(keys)
+            if others := sorted(set(keys) - known):
                 raise ConfigurationProblem(
                     f"{target.id} does not reject {', '.join(others)} now, or a write of it is still in doubt.",
                     "Nothing was marked.",
@@ -175,6 +176,11 @@ class _Launcher:
                 )
             for flow in target.flows:
                 mark(flow, ledger, target.name, target.system.name, keys, note, run_id=run_id, at=now())
+            windows = self.company(target.company).windows
+            mark_events(
+                ledger, target.name, target.system.name, keys, note,
+                run_id=run_id, window=windows.key(now(), now()), at=now(),
+            )  # fmt: skip
         entry = {"run_id": run_id, "company": target.company, "target": target.name, "handled": list(keys)}
         return entry | {"checks": self._check(target, run_id)}
 

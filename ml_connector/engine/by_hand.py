@@ -1,4 +1,4 @@
-"""Rejected records that a person took care of: quiet from then on, with who said so in the audit.
+"""Rejected records, and refused events, that a person took care of: quiet from then on, with who said so in the audit.
 
 It holds for the version that was looked at, whatever becomes of the mapping: another version is judged anew, and so is
 one that is replayed.
@@ -82,6 +82,33 @@ def mark(
         with book.transaction() as connection:
             book.record(connection, rows)
             note_given_up(connection, ledger.links(target), flow.name, list(states.values()), at)
+            ledger.audit(target).append(connection, entries)
+
+
+def mark_events(
+    ledger: Ledger, target: str, system: str, keys: Sequence[str], note: str, *, run_id: str, window: str, at: datetime
+) -> None:
+    """Mark those of the events that were refused. The caller holds the target's lease."""
+    inbox = ledger.inbox(target)
+    refused = sorted(inbox.refused(keys))
+    entries = [
+        Entry(
+            at=at,
+            run_id=run_id,
+            window=window,
+            direction="in",
+            system=system,
+            flow="events",
+            key=key,
+            operation="none",
+            outcome=Outcome.SKIPPED.value,
+            message=f"{HANDLED}: {note} (its own system does not know the event)",
+        )
+        for key in refused
+    ]
+    if refused:
+        with ledger.database.begin() as connection:
+            inbox.handled(connection, refused, f"{HANDLED}: {note}", run_id, at)
             ledger.audit(target).append(connection, entries)
 
 
