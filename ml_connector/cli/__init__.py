@@ -17,6 +17,7 @@ from ml_connector.cli import (
     check,
     credentials,
     demo,
+    handled,
     init,
     output,
     preview,
@@ -53,6 +54,7 @@ def build() -> typer.Typer:
     app.command("problems", epilog=problems.EXAMPLE)(problems.run)
     app.command("record", epilog=record.EXAMPLE)(record.run)
     app.command("replay", epilog=replay.EXAMPLE)(replay.run)
+    app.command("handled", epilog=handled.EXAMPLE)(handled.run)
     app.add_typer(audit.app, name="audit")
     app.command("webhooks", epilog=webhooks.EXAMPLE)(webhooks.run)
     app.command("simulate", epilog=simulate.EXAMPLE)(simulate.run)

@@ -1,7 +1,8 @@
 """`audit export --period`: every amount of a month that came back into the books, and what it adds up to.
 
-The amounts are those that were sent, out of the audit; nothing is computed anew. So the sums per account are what the
-general ledger holds of these batches.
+The amounts are those that were sent, out of the audit; nothing is computed anew. What a person corrected in the books,
+and was found right by a replay, counts as it was found. So the sums per account are what the general ledger holds of
+these batches.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ COLUMNS = (
     *("debit", "credit", "batch", "reference", "moved_from", "events"),
 )
 AMOUNT, TOTAL, DEFERRED = "amount", "total", "deferred balance"
-CREATED = "created"
+STANDS = ("created", "updated")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +33,14 @@ class Posted:
 
     Attributes:
         schedule: the month of a document's schedule, or "" for the document itself.
+        reference: ours, by which it is found in Visma.
         amount: debit less credit, in the document's currency.
     """
 
     period: str
     document: str
     schedule: str
+    reference: str
     line: Mapping[str, Any]
     currency: str
     amount: Decimal
@@ -91,25 +94,40 @@ def _of(home: OpenHome, company: Company, target: Target, period: str) -> Iterat
 
 
 def _posted(entries: Iterator[Any]) -> Iterator[Posted]:
-    """The lines of everything that was created; a transaction whose payload was erased has none."""
+    """The lines of everything that stands, as it was told of last; what had its payload erased has none."""
+    newest: dict[tuple[str, str], Any] = {}
     for recorded in entries:
         entry = recorded.entry
-        if entry.outcome != CREATED or entry.payload is None or "period" not in entry.facts:
-            continue
+        if entry.outcome in STANDS and entry.payload is not None and "period" in entry.facts:
+            newest[entry.flow, entry.key] = entry
+    for entry in newest.values():
         sent = _unwrapped(json.loads(entry.payload, parse_float=Decimal))
         document, _, last = entry.key.rpartition("/")
         is_month = re.fullmatch(r"\d{4}-\d{2}", last) is not None
-        for line in sent.get("journalTransactionLines", ()):
-            debit, credit = (Decimal(line.get(f"{side}AmountInCurrency") or 0) for side in ("debit", "credit"))
+        for line, amount in _lines(sent):
             yield Posted(
                 entry.facts["period"],
                 document if is_month else entry.key,
                 last if is_month else "",
+                str(line.get("referenceNumber") or sent.get("externalReference") or ""),
                 line,
                 str(sent.get("currencyId", "")),
-                debit - credit,
+                amount,
                 entry.facts,
             )
+
+
+def _lines(sent: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], Decimal]]:
+    """The lines of what was sent, each with debit less credit.
+
+    Of invoices and credit notes they are those on revenue: what is receivable and what is VAT Visma posts by itself.
+    """
+    for line in sent.get("journalTransactionLines", ()):
+        debit, credit = (Decimal(line.get(f"{side}AmountInCurrency") or 0) for side in ("debit", "credit"))
+        yield line, debit - credit
+    for name, sign in (("invoiceLines", -1), ("lines", 1)):
+        for line in sent.get(name, ()):
+            yield line, sign * Decimal(line["quantity"]) * Decimal(line["unitPriceInCurrency"])
 
 
 def _unwrapped(value: Any) -> Any:
@@ -159,13 +177,13 @@ def _row(kind: str, shared: Mapping[str, str], one: Posted, events: Sequence[str
         "document": one.document,
         "schedule": one.schedule,
         "line": one.line.get("note"),
-        "text": one.line.get("transactionDescription"),
+        "text": one.line.get("transactionDescription") or one.line.get("description"),
         "account": one.account,
         "vat_code": one.line.get("vatCodeId"),
         "currency": one.currency,
         **_sides(one.amount),
         "batch": one.facts.get("batch"),
-        "reference": one.line.get("referenceNumber"),
+        "reference": one.reference,
         "moved_from": one.facts.get("moved_from"),
         "events": " ".join(events),
     }

@@ -44,6 +44,7 @@ def run(selection: Selection = None, as_json: output.AsJson = False) -> None:
         account = _only(f"{row['company']}/{row['target']}" for row in rows) or "COMPANY/TARGET"
         output.say(f"One record's whole history: ml-connector record {name} RECORD")
         output.say(f"Try them again now:         ml-connector replay {account} --problems")
+        output.say(f'Rejected, and done by hand: ml-connector handled {account} --record RECORD --note "WHAT, BY WHOM"')
 
 
 def _only(names: Iterable[str]) -> str | None:

@@ -34,8 +34,10 @@ from ml_connector.defs.site import Site, now
 from ml_connector.defs.upkeep import keep_up
 from ml_connector.defs.watching import records_delivered, rows_read, watched
 from ml_connector.defs.work import Span, to_deliver, to_read
+from ml_connector.engine.by_hand import mark, mark_events, rejected
 from ml_connector.engine.deliver import open_book
 from ml_connector.engine.takeup import held_back
+from ml_connector.errors import ConfigurationProblem
 from ml_connector.home import Home, OpenHome
 from ml_connector.store import lease
 from ml_connector.store.reads import reads_of_run
@@ -86,6 +88,21 @@ def replay(
     """
     with _Launcher.open(home, progress) as launcher:
         return [launcher.deliver(launcher.company(company), launcher.target(company, target), keys, reread=reread)]
+
+
+def handle(
+    home: Home, company: str, target: str, keys: Sequence[str], note: str, progress: Progress | None = None
+) -> dict[str, Any]:
+    """Say of rejected records and refused events that a person took care of them, and check the target again.
+
+    Returns what `handled --json` prints: `run_id`, `company`, `target`, `handled` and `checks`.
+
+    Raises:
+        ConfigurationProblem: the home, the configuration or one of the names is wrong, or none of a name's flows
+            rejected it: nothing was marked.
+    """
+    with _Launcher.open(home, progress) as launcher:
+        return launcher.handle(launcher.target(company, target), keys, note)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +163,26 @@ class _Launcher:
         if keys:
             entry["held_back"] = self._held_back(company, target, keys)
         return entry | {"problem": problem_of(events), "checks": self._check(target, run_id)}
+
+    def handle(self, target: Target, keys: Sequence[str], note: str) -> dict[str, Any]:
+        run_id, ledger = make_new_run_id(), self.home.ledger(target.company)
+        with self._turn(target.id, run_id):
+            known = rejected(target.flows, ledger, target.name, keys) | ledger.inbox(target.name).refused(keys)
+            if others := sorted(set(keys) - known):
+                raise ConfigurationProblem(
+                    f"{target.id} does not reject {', '.join(others)} now, or a write of it is still in doubt.",
+                    "Nothing was marked.",
+                    f"`ml-connector problems {target.id}` lists what is rejected.",
+                )
+            for flow in target.flows:
+                mark(flow, ledger, target.name, target.system.name, keys, note, run_id=run_id, at=now())
+            windows = self.company(target.company).windows
+            mark_events(
+                ledger, target.name, target.system.name, keys, note,
+                run_id=run_id, window=windows.key(now(), now()), at=now(),
+            )  # fmt: skip
+        entry = {"run_id": run_id, "company": target.company, "target": target.name, "handled": list(keys)}
+        return entry | {"checks": self._check(target, run_id)}
 
     def _held_back(self, company: Company, target: Target, keys: Sequence[str]) -> list[dict[str, Any]]:
         """Which of the records that a replay names were not taken up, by flow, and what has to be read for that."""

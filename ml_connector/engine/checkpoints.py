@@ -29,7 +29,7 @@ INWARD_CHECKPOINTS: Final = (
     "told: inbox noted",
     "derive: everything landed",
     "derive: taken up",
-    "visma: transaction created",
+    "visma: document created",
 )
 """Between what a webhook told, what is made of it, and what then stands in the books."""
 INVOICE_CHECKPOINTS: Final = (

@@ -119,6 +119,7 @@ class _Delivery:
     tallies: Tallies = field(default_factory=Tallies)
     planned: dict[str, Send] = field(default_factory=dict)  # the writer did not take these yet
     in_flight: dict[str, Send] = field(default_factory=dict)  # it took these, their outcome is not recorded
+    unsent: set[str] = field(default_factory=set)  # it took these, and a stop came before anything was done
     busy: set[str] = field(default_factory=set)  # identities that something planned or in flight concerns
     again: dict[str, None] = field(default_factory=dict)  # records that wait for something in flight
     lacking: Lacking = field(default_factory=Lacking)
@@ -173,6 +174,14 @@ class _Delivery:
         reached("deliver: flow opened")
         return 0 if again or state is None else state.taken_up_to
 
+    def remember(self, keys: Sequence[str], reference: str) -> None:
+        """See `Delivery`."""
+        self.book.remember(keys, reference)
+
+    def not_sent(self, key: str) -> None:
+        """See `Delivery`."""
+        self.unsent.add(key)
+
     def _resume(self) -> None:
         """Fetch the outcomes of what an earlier process handed over under a reference."""
         handed_over: dict[str, list[str]] = {}
@@ -199,7 +208,7 @@ class _Delivery:
         work = self.book.named(self.only, up_to) if self.only is not None else self._work(taken_up_to, up_to)
         left, postponed = PASSES, list[str]()
         while left:
-            for result in self.writer.deliver(self._changes(work), self.book):
+            for result in self.writer.deliver(self._changes(work), self):
                 self._answered(result)
                 if len(self.answered) >= COMMIT_ROWS or time.monotonic() - self.committed_at > COMMIT_SECONDS:
                     self._commit()
@@ -310,6 +319,8 @@ class _Delivery:
                 self.book.took_up(up_to, self.clock())
                 reached("deliver: everything taken up")
             return set()
+        for key in self.unsent & self.in_flight.keys():
+            self.planned[key] = self.in_flight.pop(key)
         earlier = [doubt for key in self.planned if (doubt := self.doubts.by_key.get(key)) is not None]
         with self.book.transaction() as connection:  # these were never sent: what was in doubt before is so again
             self.book.forget(connection, list(self.planned))

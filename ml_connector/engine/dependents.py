@@ -7,7 +7,7 @@ again when the target says something else about that, another id, say.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 from sqlalchemy.engine import Connection
 
 from ml_connector.engine.records import LONGEST_NAME, Need, Outcome, Result
+from ml_connector.store.deliveries import State
 from ml_connector.store.links import Links
 
 if TYPE_CHECKING:
@@ -63,8 +64,14 @@ def note_delivered(
     needs = [(plan.key, need) for plan, _ in delivered for need in plan.needs.values() if not need.alias]
     following = [(key, need.flow, _followed(_awaited(need))) for key, need in needs]
     links.wait(connection, flow, [one for one in following if len(one[2]) <= LONGEST_NAME])
-    names: Mapping[str, Sequence[str]] = {plan.key: plan.aliases for plan, _ in delivered if plan.aliases is not None}
-    links.call(connection, flow, names)
+    named = ((plan.key, plan.aliases if result.aliases is None else result.aliases) for plan, result in delivered)
+    links.call(connection, flow, {key: names for key, names in named if names is not None})
+
+
+def note_given_up(connection: Connection, links: Links, flow: str, states: Sequence[State], now: datetime) -> None:
+    """Whoever waits for one of these records looks again: it does not come."""
+    names = [name for state in states for name in (state.target_id, state.claim, _record(state.key))]
+    links.wake(connection, flow, [name for name in names if name is not None], now)
 
 
 def _wake(

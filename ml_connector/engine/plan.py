@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
+from ml_connector.engine.by_hand import HANDLED, is_handled
 from ml_connector.engine.claims import Claims, wish_of
 from ml_connector.engine.digests import digest_of
 from ml_connector.engine.needs import DEPENDENCY, WITHHELD, Needs, Resolved, storable_wish
@@ -23,6 +24,7 @@ from ml_connector.engine.records import (
     Record,
     Reject,
     Skip,
+    is_name,
 )
 from ml_connector.store.deliveries import Deliveries, Intent, State, Version
 from ml_connector.store.ledger import Ledger
@@ -140,8 +142,11 @@ class Planner:
 
     def decide(self, versions: Sequence[Version], records: Sequence[Record]) -> list[Send | Settle]:
         """The plans for records that are at hand."""
-        mapped = {record.key: storable_wish(self.flow.map(record)) for record in records}
-        states = self.book.states(list(mapped))
+        states = self.book.states([record.key for record in records])
+        mapped = {
+            record.key: self._handled(record, states.get(record.key)) or storable_wish(self.flow.map(record))
+            for record in self._with_made(records)
+        }
         identities = {claim for wish in mapped.values() if (claim := wish_of(wish)[0]) is not None}
         identities |= {state.target_id for state in states.values() if state.target_id is not None}
         doubts = [self.in_doubt[key] for key in mapped if key in self.in_doubt]
@@ -153,6 +158,23 @@ class Planner:
             for version in versions
         ]
 
+    def _handled(self, record: Record, state: State | None) -> Skip | None:
+        """Whether a person took care of it, unless it is replayed."""
+        if state is None or self.forced or not is_handled(record, state):
+            return None
+        return Skip(HANDLED, state.reason or "")
+
+    def _with_made(self, records: Sequence[Record]) -> Sequence[Record]:
+        """The records, each with what flows of ours made of what it names."""
+        made = self.flow.made
+        if made is None:
+            return records
+        names = [{name for name in made.names(record.payload) if is_name(name)} for record in records]
+        links = self.ledger.links(made.target)
+        wanted = sorted(set().union(*names))
+        known = {name for flow in made.flows for name in links.known(flow, wanted)}
+        return [record._replace(made=known & mine) for record, mine in zip(records, names, strict=True)]
+
     def _decide(
         self, version: Version, mapped: Mapped, state: State | None, claims: Claims, resolved: Resolved | None
     ) -> Send | Settle:
@@ -160,6 +182,8 @@ class Planner:
         match mapped:
             case Reject():
                 return plan.reject(mapped)
+            case Skip() if mapped.rule == HANDLED:
+                return plan.keep_handled(mapped)
             case Skip():
                 return plan.skip(mapped.rule, mapped.reason or None, withdraw=mapped.veto)
             case Desired():
@@ -219,6 +243,11 @@ class _Plan:
             kind=mapped.kind,
             reason=mapped.reason,
         )
+
+    def keep_handled(self, mapped: Skip) -> Settle:
+        """Like a rejected one, but that a person took care of it."""
+        settled = self.reject(Reject(mapped.reason))
+        return replace(settled, outcome=Outcome.SKIPPED, rule=mapped.rule, kind=None)
 
     def skip(self, rule: str | None, reason: str | None = None, *, withdraw: bool = False) -> Send | Settle:
         """Not sent; with `withdraw`, what this record put there is taken off first."""

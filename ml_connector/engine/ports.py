@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -83,12 +83,18 @@ class Delivery(Protocol):
         """Store a reference (a batch id) with the intents of these records before waiting for its outcome."""
         ...
 
+    def not_sent(self, key: str) -> None:
+        """Nothing was done at the target about a change that was taken, and nothing will be: a stop came before. So
+        it is not in doubt, and the next run sends it at once. Any thread may say so."""
+        ...
+
 
 class Writer(Protocol):
     """Delivers changes of one flow to one account.
 
     `deliver` takes changes from the iterable as it can send them, and yields one result per change in any order. It
-    raises `StoppedProblem` after it has yielded every result it knows; what it took and did not answer is in doubt.
+    raises `StoppedProblem` after it has yielded every result it knows; what it took and did not answer is in doubt,
+    unless it says that it was `not_sent`.
     """
 
     def deliver(self, changes: Iterable[Change], delivery: Delivery) -> Iterator[Result]: ...
@@ -106,6 +112,21 @@ class Writer(Protocol):
 
     @property
     def calls(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """Of a flow whose source is a target of other flows of ours: how to tell what these made there.
+
+    Attributes:
+        target: where they deliver to.
+        flows: their names.
+        names: the names of objects that a row's payload is, or is about. Pure and total.
+    """
+
+    target: str
+    flows: Sequence[str]
+    names: Callable[[bytes], Collection[str]]
 
 
 class Flow(Protocol):
@@ -134,6 +155,11 @@ class Flow(Protocol):
     withdrawal: Mapping[str, Any] | None
     settle: timedelta
     on_rejected_fail: bool
+
+    @property
+    def made(self) -> Made | None:
+        """Which names of its records to look up, see `Record.made`; None: nothing at its source is of our making."""
+        ...
 
     def map(self, record: Record) -> Mapped:
         """Total and pure: never raises for data, knows no clock and no connection."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -57,6 +57,7 @@ class Record(NamedTuple):
         payload: JSON as landed.
         secondary: entity name -> JSON of the rows that belong to this record.
         vanished: a full re-read no longer found it at the source.
+        made: of what it names at its source, what flows of ours made there; see `Flow.made`.
     """
 
     key: str
@@ -64,6 +65,7 @@ class Record(NamedTuple):
     payload: bytes
     secondary: Mapping[str, Sequence[bytes]] = NOTHING
     vanished: bool = False
+    made: Collection[str] = ()
 
 
 class Need(NamedTuple):
@@ -223,6 +225,8 @@ class Result(NamedTuple):
             open, so that a different one waits.
         missing: names in the body of what the target does not know any more under the id that is known: their records
             are delivered anew, and one that failed waits for them.
+        aliases: of a confirmed write, every name by which the target knows the object, besides `target_id`; None: that
+            is its only one. Like `Desired.aliases`, whose place they take.
     """
 
     key: str
@@ -237,3 +241,4 @@ class Result(NamedTuple):
     payload: bytes | None = None
     uncertain: bool = False
     missing: tuple[str, ...] = ()
+    aliases: Sequence[str] | None = None

@@ -73,6 +73,10 @@ class Call:
     limits: int = 0
     may_have_happened: bool = False
 
+    @property
+    def is_write(self) -> bool:
+        return self.request.method not in SAFE
+
     def failed(
         self,
         retries: Retries,
@@ -85,7 +89,7 @@ class Call:
     ) -> Again:
         """A try ended in an outage. A write that was sent is in doubt from then on, whatever its next tries end in."""
         self.failures += 1
-        self.may_have_happened |= sent and self.request.method not in SAFE
+        self.may_have_happened |= sent and self.is_write
         last = self.failures >= retries.attempts or (self.may_have_happened and not self.repeatable)
         return Again(self._problem(decision, status, correlation_id, torn), last)
 

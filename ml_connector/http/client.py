@@ -30,6 +30,7 @@ from ml_connector.http.errors import (
     RecordRefused,
     Stopped,
     TornAnswer,
+    Uncertain,
     stop,
 )
 from ml_connector.http.oauth import TOKEN_CALL, TokenUnavailable
@@ -42,6 +43,8 @@ NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.P
 TORN = Decision(Action.RETRY, "malformed answer", "the answer is torn: its JSON cannot be read")
 LIMITS = frozenset({"quota", "limit"})
 """Classes of what was turned away because there were too many calls."""
+REFUSED = range(400, 500)
+"""Statuses that say that a call was refused, and so did nothing."""
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -206,6 +209,7 @@ class ApiClient:
             f"{outages} calls in a row did not work; the last: {decision.reason}",
             decision.advice,
             problem.status,
+            without_effect=not isinstance(problem, Uncertain),
         )
 
     def _once(self, call: Call) -> Answer:
@@ -251,7 +255,7 @@ class ApiClient:
         try:
             held.enter_context(self.pace.turn())
         except TooLong as wait:
-            raise self._closed(wait) from None
+            raise self._closed(call, wait) from None
         started = time.monotonic()
         try:
             response = self._http.send(call.request, stream=True)
@@ -259,6 +263,9 @@ class ApiClient:
             body = b"".join(response.iter_bytes()) if whole or not response.is_success else b""
         except TokenUnavailable as error:
             raise call.failed(self.retries, _outage(str(error)), sent=False) from None
+        except Stopped as stopped:  # no token is given out, or the answer shows that a clock is wrong
+            stopped.without_effect = not call.is_write or (stopped.without_effect and not call.may_have_happened)
+            raise
         except httpx.RequestError as error:
             raise self._broken(call, error) from None
         self.pace.heed(response.headers)
@@ -292,7 +299,8 @@ class ApiClient:
                 self.pace.brake(response.headers, started, decision.wait)
                 return call.turned_away(self.retries, decision, status, correlation_id)
             case Action.REFRESH_TOKEN | Action.STOP:
-                return Stopped(self.name, decision, status)
+                refused = status in REFUSED and not call.may_have_happened
+                return Stopped(self.name, decision, status, without_effect=refused or not call.is_write)
             case Action.BISECT:
                 return BatchRefused(decision, status, correlation_id)
             case Action.REJECT_RECORD:
@@ -300,7 +308,7 @@ class ApiClient:
             case _:
                 return RecordFailed(decision, status, correlation_id)
 
-    def _closed(self, wait: TooLong) -> Stopped:
+    def _closed(self, call: Call, wait: TooLong) -> Stopped:
         """Calls are not welcome for longer than anybody waits here."""
         minutes = max(round(wait.seconds / 60), 1)
         why = self._tally.turned_away if wait.turned_away else None
@@ -310,12 +318,14 @@ class ApiClient:
                 why.kind,
                 f"{why.reason}, and asks to wait about {minutes} minutes",
                 why.advice or "Nothing has to be done: a run after that goes on from here.",
+                without_effect=not call.may_have_happened,
             )
         return stop(
             self.name,
             "quota",
             f"the quota of calls is used up; it opens again in about {minutes} minutes",
             "Nothing has to be done: a run after that goes on from here. If it happens often, poll less often.",
+            without_effect=not call.may_have_happened,
         )
 
 

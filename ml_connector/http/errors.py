@@ -63,9 +63,12 @@ class Stopped(StoppedProblem):
     Attributes:
         decision: with kind, reason and the vendor's code.
         status: HTTP status, where there was an answer.
+        without_effect: the call that it ended was certainly refused or never sent, in each of its tries.
     """
 
-    def __init__(self, name: str, decision: Decision, status: int | None = None) -> None:
+    def __init__(
+        self, name: str, decision: Decision, status: int | None = None, *, without_effect: bool = False
+    ) -> None:
         super().__init__(
             f"{name}: {decision.reason.rstrip('.')}.",  # a vendor's own words may end with a full stop
             STILL_DUE.format(name=name),
@@ -73,11 +76,14 @@ class Stopped(StoppedProblem):
         )
         self.decision = decision
         self.status = status
+        self.without_effect = without_effect
 
 
-def stop(name: str, kind: str, reason: str, advice: str = "", status: int | None = None) -> Stopped:
+def stop(
+    name: str, kind: str, reason: str, advice: str = "", status: int | None = None, *, without_effect: bool = False
+) -> Stopped:
     """A stop that no table decided."""
-    return Stopped(name, Decision(Action.STOP, kind, reason, advice), status)
+    return Stopped(name, Decision(Action.STOP, kind, reason, advice), status, without_effect=without_effect)
 
 
 @contextmanager

@@ -138,7 +138,7 @@ class ClientCredentials(httpx.Auth):
             return SecretStr(answer["access_token"]), _lifetime(answer.get("expires_in"))
         code = str(answer.get("error") or f"status {response.status_code}")
         meaning, advice = self._refusals.get(code, ANY_OTHER_REFUSAL)
-        raise stop(self.name, "credentials", f"{meaning} ({code})", advice, response.status_code)
+        raise stop(self.name, "credentials", f"{meaning} ({code})", advice, response.status_code, without_effect=True)
 
 
 def _lifetime(expires_in: Any) -> float:

@@ -13,18 +13,26 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-def concurrently(work: Callable[[T], R], items: Iterable[T], connections: int, ahead: int = 0) -> Iterator[R]:
+def concurrently(
+    work: Callable[[T], R],
+    items: Iterable[T],
+    connections: int,
+    ahead: int = 0,
+    dropped: Callable[[T], None] | None = None,
+) -> Iterator[R]:
     """Do the work for every item, `connections` at a time; results come as they are ready, in any order.
 
     Items are pulled in the caller's thread, as many as keep the workers busy and `ahead` more. After an exception of
     the work nothing more is pulled or started: what is running is finished, every finished result is yielded, and then
-    the first exception is raised; items that were pulled and not started are dropped. After an exception of the
-    iterable what was pulled is still done.
+    the first exception is raised; items that were pulled and not started are dropped, and `dropped` is told of each.
+    After an exception of the iterable what was pulled is still done.
     """
     stopped = threading.Event()
 
     def guarded(item: T) -> tuple[R, ...]:
         if stopped.is_set():
+            if dropped is not None:
+                dropped(item)
             return ()
         try:
             return (work(item),)

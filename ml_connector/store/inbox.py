@@ -1,8 +1,9 @@
 """The inbox: events that webhooks told of, each once, stored before anything acts on them.
 
 A row is `received` until somebody asked the system itself for the event: then it is `taken`, or `refused` where the
-system knows no such event. What a poll finds that no webhook told of gets a row, too, so that people see what was lost.
-Rows are kept for ever: an event may be told of again at any time (Chargebee reference, section 5.3).
+system knows no such event; a refused one that a person looked into is `handled`. What a poll finds that no webhook told
+of gets a row, too, so that people see what was lost. Rows are kept for ever: an event may be told of again at any time
+(Chargebee reference, section 5.3).
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from ml_connector.store.database import Database
 from ml_connector.store.tables import inbox
 from ml_connector.store.vault import Vault
 
-RECEIVED, TAKEN, REFUSED = "received", "taken", "refused"
+RECEIVED, TAKEN, REFUSED, HANDLED = "received", "taken", "refused", "handled"
 CHUNK = 500
 
 
@@ -105,6 +106,22 @@ class Inbox:
                 .where(self._mine(), among(inbox.c.event_id, event_ids), inbox.c.state == RECEIVED)
                 .values(state=REFUSED, settled_at=at, run_id=run_id, reason=reason)
             )
+
+    def refused(self, event_ids: Sequence[str]) -> set[str]:
+        """Those of the events that the system did not know."""
+        query = select(inbox.c.event_id).where(
+            self._mine(), inbox.c.state == REFUSED, among(inbox.c.event_id, event_ids)
+        )
+        with self._database.connect() as connection:
+            return set(connection.execute(query).scalars())
+
+    def handled(self, connection: Connection, event_ids: Sequence[str], note: str, run_id: str, at: datetime) -> None:
+        """A person looked into these refused events. One that the system knows after all is taken all the same."""
+        connection.execute(
+            update(inbox)
+            .where(self._mine(), among(inbox.c.event_id, event_ids), inbox.c.state == REFUSED)
+            .values(state=HANDLED, settled_at=at, run_id=run_id, reason=note)
+        )
 
     def counts(self) -> Mapping[str, int]:
         """Events by state."""

@@ -77,6 +77,15 @@ class Links:
                 found.setdefault(name, []).append(Link(key, target_id, json.loads(facts)))
         return found
 
+    def known(self, flow: str, names: Sequence[str]) -> set[str]:
+        """Those of the names that are, or were, names of objects that records of the flow are linked to."""
+        if not names:
+            return set()
+        query = select(alias.c.alias).where(self._of(alias, flow), among(alias.c.alias, names))
+        with self._database.connect() as connection:
+            called = set(connection.execute(query).scalars())
+        return called | self.held(flow, names).keys()
+
     def of_records(self, flow: str, keys: Sequence[str]) -> dict[str, Link]:
         """Record -> the object that it wants, whoever is linked to it: several records can want the same."""
         query = select(record_state.c.key, record_state.c.claim).where(

@@ -288,7 +288,7 @@ inbox = Table(
     Column("target", String(64), primary_key=True),
     Column("event_id", String(255), primary_key=True),
     Column("origin", String(8), nullable=False),  # webhook, or poll: a poll found what no webhook had told of
-    Column("state", String(8), nullable=False),  # received, taken, refused
+    Column("state", String(8), nullable=False),  # received, taken, refused, handled
     Column("received_at", Moment, nullable=False),
     Column("settled_at", Moment),  # when it was taken or refused
     Column("reason", Text),  # why it was refused

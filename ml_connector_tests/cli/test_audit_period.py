@@ -84,5 +84,57 @@ def test_a_wrong_month_is_named(cli: Cli, sync: Sync, arguments: list[str], word
     assert (ran.code, words in " ".join(ran.parts)) == (2, True)
 
 
+def test_a_batch_that_a_person_corrected_counts_as_it_was_found(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An invoice changed after it was posted; its batch was corrected in Visma, and the record replayed."""
+    home = tmp_path / "home"
+    monkeypatch.setenv("ML_CONNECTOR_HOME", str(home))
+    with two_way(home, policy="immediate") as sync:
+        subscribe(sync, "S-1", 120_000)
+        sync.sync_back()
+        (invoice,) = sync.chargebee.listed("invoices")
+        lines = [{**invoice["line_items"][0], "amount": 80_000, "tax_amount": 20_000}]
+        taxes = [{**invoice["line_item_taxes"][0], "tax_amount": 20_000}]
+        changes = {"line_items": lines, "line_item_taxes": taxes, "total": 100_000}
+        sync.chargebee.control(f"records/invoices/{invoice['id']}", {"set": changes})
+        sync.chargebee.done(f"/invoices/{invoice['id']}/update_details", po_number="PO-1")
+        assert sync.sync_back()["journals"].total.rejected == 1
+        (batch,) = sync.batches()
+        amounts = {"1530": ("debit", 1000.0), "3000": ("credit", 800.0), "2700": ("credit", 200.0)}
+        for line in batch["journalTransactionLines"]:
+            side, amount = amounts[line["accountNumber"]]
+            line[f"{side}AmountInCurrency"] = line[f"{side}Amount"] = amount
+        number = batch["batchNumber"]
+        sync.visma.control("PATCH", f"journals/GL-{number}", {"lines": batch["journalTransactionLines"]})
+        key = f"invoice/{invoice['id']}"
+        assert sync.post("journals", only=[key])["journals"].total.updated == 1
+        rows = exported(cli, f"{sync.now():%Y-%m}")
+        totals = {row["account"]: _cents(row) for row in rows if row["kind"] == "total"}
+        assert totals == {"1530": 100_000, "3000": -80_000, "2700": -20_000} == sync.totals()
+
+
+def test_invoices_are_exported_with_what_they_post_on_revenue(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One whose answer was lost, and a credit note among them; receivables and VAT are Visma's own postings."""
+    home = tmp_path / "home"
+    monkeypatch.setenv("ML_CONNECTOR_HOME", str(home))
+    with two_way(home, post="invoices", policy="immediate") as sync:
+        sync.chargebee.control("customers", {"id": "V-10001", "auto_collection": "off"})
+        subscribe(sync, "S-1", 120_000)
+        sync.visma.fault("lost_answer", path="customerinvoice$", method="POST", times=1)
+        sync.sync_back()
+        (invoice,) = sync.chargebee.listed("invoices")
+        sync.chargebee.control(f"invoices/{invoice['id']}/credit", {"amount": 30_000, "type": "adjustment"})
+        sync.wait(minutes=10)
+        sync.sync_back()
+        rows = exported(cli, f"{sync.now():%Y-%m}")
+        amounts = {row["document"].partition("/")[0]: row for row in rows if row["kind"] == "amount"}
+        assert {name: _cents(row) for name, row in amounts.items()} == {"invoice": -120_000, "credit_note": 24_000}
+        assert all(row["batch"] and row["reference"].startswith("CB") and row["events"] for row in amounts.values())
+        assert [_cents(row) for row in rows if row["kind"] == "total"] == [-96_000]
+
+
 def _cents(row: dict[str, Any]) -> int:
     return int((Decimal(row["debit"] or 0) - Decimal(row["credit"] or 0)) * 100)

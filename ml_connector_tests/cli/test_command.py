@@ -18,6 +18,7 @@ from ml_connector_tests.cli.conftest import TARGET, Cli
 
 COMMANDS = [
     *(["init"], ["check"], ["setup"], ["status"], ["preview"], ["sync"], ["problems"], ["record"], ["replay"]),
+    ["handled"],
     *(["simulate"], ["demo"], ["webhooks"], ["audit", "export"], ["audit", "verify"]),
     *(["credentials", name] for name in ("set", "list", "delete", "rotate-key")),
 ]

@@ -80,3 +80,18 @@ def test_an_event_is_shown_with_what_became_of_it(cli: Cli, sync: Sync) -> None:
     assert (event["state"], event["origin"], "forged" in event["reason"]) == ("refused", "webhook", True)
     assert "ev_waiting" in cli("record", COMPANY, "ev_waiting").out
     assert cli("record", COMPANY, "ev_never").code != 0
+
+
+def test_a_refused_event_is_taken_off_the_problems_by_hand(cli: Cli, sync: Sync) -> None:
+    """With a trace in the audit; told of again, it stays so."""
+    target = f"{COMPANY}/chargebee"
+    sync.ledger.inbox("chargebee").store("ev_other", b"{}", sync.now())
+    sync.ledger.inbox("chargebee").refuse(["ev_other"], "forged", "run", sync.now())
+    ran = cli("handled", target, "--record", "ev_other", "--note", "asked Chargebee (Kari)", "--json")
+    assert (ran.code, ran.json["handled"]) == (0, ["ev_other"])
+    assert [problem["key"] for problem in cli("problems", target, "--json").json] == ["ev_forged"]
+    sync.ledger.inbox("chargebee").store("ev_other", b"{}", sync.now())
+    (event,) = cli("record", COMPANY, "ev_other", "--json").json["events"]
+    assert (event["state"], "Kari" in event["reason"]) == ("handled", True)
+    assert "Kari" in cli("audit", "export", target).out
+    assert cli("handled", target, "--record", "ev_never", "--note", "x").code == 2

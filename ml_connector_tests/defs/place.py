@@ -188,9 +188,11 @@ class Place:
         """What the target's checks find."""
         return self.run(instance, check_job(self.target)).get_asset_check_evaluations()
 
-    def statuses(self, instance: dg.DagsterInstance, windows: list[str]) -> list[str | None]:
-        """What Dagster shows for these windows of the members."""
-        found = instance.get_status_by_partition(MEMBERS, windows, partitions(self.company.windows)) or {}
+    def statuses(
+        self, instance: dg.DagsterInstance, windows: list[str], key: dg.AssetKey = MEMBERS
+    ) -> list[str | None]:
+        """What Dagster shows for these windows of an asset, by default the members."""
+        found = instance.get_status_by_partition(key, windows, partitions(self.company.windows)) or {}
         return [status.value if (status := found.get(window)) else None for window in windows]
 
 

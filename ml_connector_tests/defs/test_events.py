@@ -24,6 +24,7 @@ EVENTS = dg.AssetKey(["nordic", "chargebee", "events"])
 DERIVED = [dg.AssetKey(["nordic", "chargebee", name]) for name in ("documents", "recognitions", "subscriptions")]
 POLL = "nordic__poll_chargebee"
 SENSOR = f"{POLL}_inbox_sensor"
+JOURNAL = "/v2/journaltransaction"
 
 
 @pytest.fixture(scope="module")
@@ -156,4 +157,20 @@ def test_the_inbox_sensor_reads_what_webhooks_told_of(two_way: TwoWay, instance:
     assert two_way.inbox() == {"taken": len(told), "refused": 1}
     assert "Nothing waits" in str(two_way.tick(instance).skip_message)
     assert two_way.post(instance).success
+    assert len(two_way.batches()) == 1
+
+
+def test_a_stopped_visma_fails_the_window_and_running_again_heals_it(
+    two_way: TwoWay, instance: dg.DagsterInstance
+) -> None:
+    """Visma refuses tokens while events are delivered to it. Nothing was sent, so running again posts at once, once."""
+    assert two_way.read_events(instance).success
+    two_way.books.fault("expired_token", path=f"{JOURNAL}$", method="POST")
+    stopped = two_way.post(instance)
+    (window,) = {run.tags[RANGE_START_TAG] for run in instance.get_runs() if run.run_id == stopped.run_id}
+    assert (stopped.success, two_way.statuses(instance, [window], JOURNALS)) == (False, ["FAILED"])
+    assert two_way.batches() == []
+    two_way.books.control("POST", "faults", [])
+    assert two_way.run(instance, deliver_job(two_way.back), (window, window)).success
+    assert two_way.statuses(instance, [window], JOURNALS) == ["MATERIALIZED"]
     assert len(two_way.batches()) == 1

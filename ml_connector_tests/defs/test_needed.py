@@ -36,6 +36,7 @@ class Needing:
     withdrawal: Mapping[str, Any] | None = None
     settle: timedelta = timedelta()
     on_rejected_fail: bool = False
+    made: None = None
 
     def map(self, record: Record) -> Mapped:
         return Skip("of no concern")

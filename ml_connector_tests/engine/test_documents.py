@@ -21,10 +21,10 @@ from ml_connector.engine.records import Change, Desired, Doubt, Mapped, Operatio
 from ml_connector_tests.engine.conftest import Sync, open_sync
 from ml_connector_tests.engine.dying import dying_at
 from ml_connector_tests.engine.test_deliver import counts
-from ml_connector_tests.engine.world import Account, Died, Members
+from ml_connector_tests.engine.world import Account, Died, Members, stopped
 
 LETTERS = ("1", "2", "3")
-FAULTS = st.sampled_from(("ok", "fail", "lost", "late", "die", "stop"))
+FAULTS = st.sampled_from(("ok", "fail", "lost", "late", "die", "stop", "refused"))
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,10 @@ class Letters(Members):
 
 @dataclass
 class PostOffice(Account):
-    """A target where every create makes one more, whatever its name. It looks only where a change is in doubt."""
+    """A target where every create makes one more, whatever its name. It looks only where a change is in doubt.
+
+    One more fault: `refused` (it stops before anything is done, and says so).
+    """
 
     letters: list[tuple[str, str]] = field(default_factory=list)
     doubts: list[Doubt | None] = field(default_factory=list)
@@ -57,6 +60,9 @@ class PostOffice(Account):
         for change in changes:
             self.doubts.append(change.doubt)
             delivery.remember([change.key], f"of {change.key}")
+            if self.faults[:1] == ["refused"]:
+                delivery.not_sent(change.key)
+                raise stopped()
             yield self._write(change)
 
     def resume(self, reference: str, keys: Sequence[str]) -> Iterator[Result]:
@@ -123,6 +129,31 @@ def test_a_create_without_an_answer_is_looked_for_before_another(post: Post, fau
     assert abs(doubt.since - began) < timedelta(seconds=5)
     assert post.account.letters == [("letter-1", "1 rent")]
     assert post.state("1").outcome == "updated"
+
+
+def test_a_create_that_was_certainly_refused_is_sent_by_the_next_run(post: Post) -> None:
+    """Nothing was sent, so nothing has to be waited for or looked up; the window is unfinished until then."""
+    post.world.put("1", subject="rent")
+    post.account.faults = ["refused"]
+    assert len(post.sync().unfinished) == 1
+    assert (post.book.intents(), post.due) == ([], True)
+    post.account.faults = []
+    assert counts(post.deliver().total) == {"read": 1, "created": 1}
+    assert post.account.doubts == [None, None]
+
+
+def test_a_refusal_does_not_end_the_doubt_of_an_earlier_create(post: Post) -> None:
+    """What may have acted stays in doubt: since when, and what was remembered of it."""
+    post.world.put("1", subject="rent")
+    post.account.faults = ["lost"]
+    post.sync()
+    (before,) = post.book.intents()
+    post.clock.forward(minutes=10)
+    post.account.faults = ["refused"]
+    assert len(post.deliver().unfinished) == 1
+    assert post.book.intents() == [before]
+    come_to_rest(post)
+    assert post.account.letters == [("letter-1", "1 rent")]
 
 
 def test_a_create_that_never_happened_is_made_up_for(post: Post) -> None:

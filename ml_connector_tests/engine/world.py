@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import orjson
 
-from ml_connector.engine.ports import Delivery, Entity, Page
+from ml_connector.engine.ports import Delivery, Entity, Made, Page
 from ml_connector.engine.records import (
     Change,
     Desired,
@@ -123,6 +123,7 @@ class Members:
     withdrawal: Mapping[str, Any] | None = field(default_factory=lambda: {"status": "unsubscribed"})
     settle: timedelta = timedelta(minutes=2)
     on_rejected_fail: bool = False
+    made: Made | None = None
 
     def map(self, record: Record) -> Mapped:
         row = orjson.loads(record.payload)

@@ -6,7 +6,7 @@ import json
 import multiprocessing
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,23 +21,33 @@ from ml_connector.store.ledger import Ledger
 from ml_connector.store.vault import Vault, new_key, parse_key
 from ml_connector_tests.simulators.chargebee_support import Chargebee, serve_chargebee
 from ml_connector_tests.simulators.visma_support import Visma, serve_visma
-from ml_connector_tests.systems.chargebee.support import LINES, open_sync
+from ml_connector_tests.systems.chargebee.support import LINES, events_block, open_sync
 
 KILLED = -9
 PLACES = [*INWARD_CHECKPOINTS, *(place for place in CHECKPOINTS if place != "poll: vanished records marked")]
+PLACES_OF_INVOICES = (
+    "deliver: intents written",
+    "visma: document created",
+    "deliver: answered",
+    "deliver: outcomes recorded",
+)
+"""Where it matters what a document becomes."""
+INVOICES: dict[str, Any] = {"post": "invoices", "policy": "immediate", "release": True}
 AFTER_SETTLING = timedelta(minutes=6)
 PROCESSES = multiprocessing.get_context("forkserver")
 PROCESSES.set_forkserver_preload(["ml_connector_tests.systems.chargebee.support"])
 
 
-def go_on(folder: str, key: str, chargebee_url: str, visma_url: str, offset: float, die_at: str) -> None:
+def go_on(
+    folder: str, key: str, chargebee_url: str, visma_url: str, events: dict[str, Any], offset: float, die_at: str
+) -> None:
     """What a process of ours does with what came: all of it, once, or until it is killed."""
     arm(die_at)
     database = Database.open(f"sqlite:///{folder}/ledger.db")
     vault = Vault.open(database, parse_key(key))
     ledger = Ledger(database, vault, Landings(Path(folder) / "landings", vault.landing_key), "nordic")
     chargebee, visma = Chargebee(chargebee_url, ChargebeeSettings()), Visma(visma_url)
-    with open_sync(ledger, chargebee, visma) as sync:
+    with open_sync(ledger, chargebee, visma, events=events_block(**events)) as sync:
         sync.offset = timedelta(seconds=offset)
         sync.sync_back()
     database.close()
@@ -48,6 +58,7 @@ class Site:
     """A ledger on disk between two simulators, and the processes that work on it.
 
     Attributes:
+        events: of the block `events`, what is unlike the usual.
         offset: how far the clock of the next process is ahead.
     """
 
@@ -55,6 +66,7 @@ class Site:
     key: str
     chargebee: Chargebee
     visma: Visma
+    events: dict[str, Any] = field(default_factory=dict)
     offset: timedelta = timedelta()
 
     def run(self, die_at: str = "") -> int:
@@ -64,6 +76,7 @@ class Site:
             self.key,
             self.chargebee.url,
             self.visma.url,
+            self.events,
             self.offset.total_seconds(),
             die_at,
         )
@@ -115,6 +128,19 @@ def test_killed_at_every_step_between_a_webhook_and_the_books(site: Site) -> Non
         for line in row[LINES] if row[LINES][0]["referenceNumber"].startswith("CB") else ():
             totals[line["accountNumber"]] += round((line["debitAmount"] - line["creditAmount"]) * 100)
     assert totals == {"1530": made * 37_500, "2700": made * -7_500, "2970": made * -30_000}
+
+
+def test_killed_at_every_step_of_an_invoice(site: Site) -> None:
+    """failures.md 20: with `post: invoices` each stands once, and is released although who made it died before."""
+    site.events = INVOICES
+    for number, place in enumerate(PLACES_OF_INVOICES):
+        subscribe(site, number)
+        assert site.run(place) == KILLED, place
+    assert site.run() == 0
+    rows = [row for row in site.visma.books()["invoices"]["rows"] if (row["externalReference"] or "")[:2] == "CB"]
+    assert len({row["externalReference"] for row in rows}) == len(rows) == len(PLACES_OF_INVOICES)
+    assert {(row["status"], row["amountInCurrency"]) for row in rows} == {("Open", 375.0)}
+    assert not site.batches()
 
 
 def subscribe(site: Site, number: int) -> dict[str, Any]:

@@ -133,6 +133,39 @@ def test_who_calls_may_overrule_what_the_method_says(stub: Stub) -> None:
 
 
 @pytest.mark.parametrize(
+    ("method", "statuses", "without_effect"),
+    [
+        ("POST", [401], True),
+        ("POST", [403], True),
+        ("POST", [302], False),
+        ("PUT", [500, 401], False),
+        ("PUT", [500, 500, 500], False),
+        ("GET", [500, 401], True),
+        ("GET", [302], True),
+    ],
+)
+def test_a_stop_tells_whether_its_call_was_certainly_refused(
+    stub: Stub, method: str, statuses: list[int], without_effect: bool
+) -> None:
+    """In each of its tries: a write that met an error of the server before may have acted, whatever came after."""
+    stub.replies.extend(JSONResponse({}, status) for status in statuses)
+    with stub.client(retries=QUICK.model_copy(update={"outages": 1})) as client, pytest.raises(Stopped) as caught:
+        client.request(method, "/x")
+    assert caught.value.without_effect is without_effect
+
+
+def test_where_nobody_listens_a_stop_is_without_effect() -> None:
+    """The system counts as down, and no call left."""
+    once = Retries(attempts=1, outages=1)
+    with (
+        ApiClient("http://127.0.0.1:9", name="Acme", errors=ErrorTable(), retries=once) as client,
+        pytest.raises(Stopped) as caught,
+    ):
+        client.request("POST", "/x", json={})
+    assert caught.value.without_effect
+
+
+@pytest.mark.parametrize(
     ("status", "problem"),
     [(422, RecordRefused), (423, RecordFailed), (413, BatchRefused), (401, Stopped), (403, Stopped), (302, Stopped)],
 )

@@ -65,11 +65,14 @@ def test_after_a_failure_nothing_is_started_and_no_result_is_lost(connections: i
         time.sleep(0.01)
         return n
 
-    results = concurrently(work, iter(range(100)), connections, ahead=10)
+    pulled = iter(range(100))
+    dropped: list[int] = []
+    results = concurrently(work, pulled, connections, ahead=10, dropped=dropped.append)
     got: list[int] = []
     with pytest.raises(RuntimeError, match="no more"):
         got.extend(results)
     assert sorted([*got, 3]) == sorted(begun)
+    assert sorted([*begun, *dropped]) == list(range(next(pulled)))
     assert len(begun) <= 4 + 2 * connections
 
 

@@ -244,3 +244,22 @@ def test_a_raw_basic_header_is_what_the_documents_print(chargebee: Chargebee) ->
     word = base64.b64encode(f"{chargebee.settings.api_key}:".encode()).decode()
     url = f"{chargebee.url}/api/v2/customers"
     assert HTTP.get(url, headers={"Authorization": f"Basic {word}"}).status_code == 200
+
+
+def test_with_enterprise_scale_invoicing_lines_come_in_pages(chargebee: Chargebee) -> None:
+    """From the offset that the page before names; in lists and events a long document shows none."""
+    chargebee.customer()
+    chargebee.configure(line_page=2)
+    lines = [{"description": f"{n}", "amount": 100, "tax1_name": "MVA", "tax1_amount": 25} for n in range(5)]
+    chargebee.invoice("VN-5", line_items=lines, total=625, taxes=[{"name": "MVA", "rate": 25, "amount": 125}])
+    first = chargebee.read("/invoices/VN-5")["invoice"]
+    second = chargebee.read("/invoices/VN-5", line_items_offset=first["line_items_next_offset"], line_items_limit=300)[
+        "invoice"
+    ]
+    assert [len(part["line_items"]) for part in (first, second)] == [2, 3]
+    assert [len(part["line_item_taxes"]) for part in (first, second)] == [2, 3]
+    assert "line_items_next_offset" not in second
+    for seen in (chargebee.listed("invoices")[0], chargebee.events("invoice_generated")[0]["content"]["invoice"]):
+        assert (seen.get("line_items", []), "line_items_next_offset" in seen) == ([], True)
+    assert chargebee.get("/invoices/VN-5", line_items_limit=301).status_code == 400
+    assert len(chargebee.invoice("VN-1")["line_items"]) == 1

@@ -14,6 +14,7 @@ from ml_connector.simulators.chargebee.credit_rows import (
 from ml_connector.simulators.chargebee.document_tables import CREATE_CREDIT_NOTE, IMPORT_CREDIT_NOTE
 from ml_connector.simulators.chargebee.documents import Document, read_document
 from ml_connector.simulators.chargebee.errors import duplicate, missing, wrong_state, wrong_value
+from ml_connector.simulators.chargebee.line_pages import page_of
 from ml_connector.simulators.chargebee.lists import Listing
 from ml_connector.simulators.chargebee.pages import answer_list
 from ml_connector.simulators.chargebee.params import Params
@@ -250,7 +251,7 @@ def _list(site: Site, call: Call) -> Reply:
 
 
 def _read(site: Site, call: Call) -> Reply:
-    return ok(credit_note=site.credit_notes.find(call.args["id"]))
+    return ok(credit_note=page_of(site, site.credit_notes.find(call.args["id"]), call.query))
 
 
 CREDIT_NOTES: Methods = {"GET": _list, "POST": create}

@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from ml_connector.simulators.chargebee.errors import not_found
+from ml_connector.simulators.chargebee.line_pages import brief_content
 from ml_connector.simulators.chargebee.lists import Listing, page
 from ml_connector.simulators.chargebee.protocol import Actor, Call, Methods, Reply, ok
 from ml_connector.simulators.chargebee.site import Resource, Site
@@ -73,7 +74,7 @@ def raise_event(site: Site, actor: Actor, event_type: str, content: Mapping[str,
 
     Content keys with several objects are plural, and keys without anything are missing (section 5.1).
     """
-    kept = {name: value for name, value in content.items() if value not in (None, [])}
+    kept = {name: value for name, value in brief_content(site, content).items() if value not in (None, [])}
     order = len(site.event_order) + 1
     event = Event(
         id=site.new_id("ev"),

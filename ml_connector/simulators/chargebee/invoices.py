@@ -14,6 +14,7 @@ from ml_connector.simulators.chargebee.credit_rows import credit_event, new_cred
 from ml_connector.simulators.chargebee.customers import address
 from ml_connector.simulators.chargebee.document_tables import COMMENT, UPDATE_DETAILS, VOID_INVOICE
 from ml_connector.simulators.chargebee.errors import missing, not_found, wrong_state, wrong_value
+from ml_connector.simulators.chargebee.line_pages import page_of
 from ml_connector.simulators.chargebee.lists import Listing, elements
 from ml_connector.simulators.chargebee.pages import answer_list
 from ml_connector.simulators.chargebee.protocol import Call, Methods, Reply, ok
@@ -141,7 +142,7 @@ def _list(site: Site, call: Call) -> Reply:
 
 
 def _read(site: Site, call: Call) -> Reply:
-    return ok(invoice=_shown(site, call.args["id"]))
+    return ok(invoice=page_of(site, _shown(site, call.args["id"]), call.query))
 
 
 def _shown(site: Site, invoice_id: str) -> Resource:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ml_connector.simulators.chargebee.line_pages import KINDS, brief
 from ml_connector.simulators.chargebee.lists import Listing, page
 from ml_connector.simulators.chargebee.protocol import Call, Reply
 from ml_connector.simulators.chargebee.site import Resource, Rows, Site
@@ -23,7 +24,8 @@ def answer_list(
     wrapped = []
     for row in found:
         more = beside(row) if beside else {}
-        wrapped.append({listing.name: row, **{name: other for name, other in more.items() if other is not None}})
+        shown = brief(site, row) if listing.name in KINDS else row
+        wrapped.append({listing.name: shown, **{name: other for name, other in more.items() if other is not None}})
     body: dict[str, Any] = {"list": wrapped}
     if next_offset is not None:
         body["next_offset"] = next_offset

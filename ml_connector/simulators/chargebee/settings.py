@@ -97,6 +97,10 @@ class ChargebeeSettings(SimulatorSettings):
     delete_seconds: float = 120.0
     """How long the deletion of a customer takes (section 3.4)."""
 
+    line_page: int | None = None
+    """With enterprise-scale invoicing: how many lines of a document come at once unless `line_items_limit` says
+    otherwise; 100 at Chargebee. None: the site does not have it, and all come."""
+
     term_ends: Literal["same_time", "end_of_day"] = "same_time"
     """Millisecond billing, or day-based: terms to 23:59:59 in the site's time zone (section 5.5)."""
     cancellation_credits: bool = True

@@ -9,11 +9,14 @@ from urllib.parse import quote
 from ml_connector.engine.checkpoints import reached
 from ml_connector.engine.ports import Delivery
 from ml_connector.engine.records import Change, Outcome, Result
+from ml_connector.engine.unsent import sending
 from ml_connector.http import CallProblem, RecordRefused
 from ml_connector.systems.chargebee.client import ChargebeeClient
+from ml_connector.systems.chargebee.documents import CREDIT_NOTE
 from ml_connector.systems.chargebee.errors import DUPLICATE
 from ml_connector.systems.chargebee.invoice_writer import UNCHANGEABLE
-from ml_connector.systems.chargebee.results import not_done
+from ml_connector.systems.chargebee.line_pages import find
+from ml_connector.systems.chargebee.results import ids_of, not_done
 from ml_connector.systems.chargebee.standing import Resource, holds, is_same_money, is_voided
 
 
@@ -30,7 +33,9 @@ class CreditNotesWriter:
     def deliver(self, changes: Iterable[Change], delivery: Delivery) -> Iterator[Result]:
         for change in changes:
             try:
-                yield self._delivered(change)
+                with sending(delivery, change.key):  # its one write is its last call
+                    result = self._delivered(change)
+                yield result
             except CallProblem as problem:
                 yield not_done(change, problem)
 
@@ -87,8 +92,7 @@ class CreditNotesWriter:
         return self._refused(change, note_id)
 
     def _find(self, note_id: str) -> Resource | None:
-        answer = self._client.find(f"/credit_notes/{quote(note_id, safe='')}")
-        note: Resource | None = answer.data["credit_note"] if answer else None
+        note = find(self._client, CREDIT_NOTE, note_id)
         return None if note is None or note.get("deleted") else note
 
     def _refused(self, change: Change, note_id: str) -> Result:
@@ -103,5 +107,6 @@ class CreditNotesWriter:
         )
 
     def _done(self, change: Change, outcome: Outcome, note_id: str) -> Result:
-        facts = {"id": note_id, "money": change.body["money"]}
-        return Result(change.key, outcome, target_id=change.claim, facts=facts)
+        ids = ids_of(change, note_id)
+        facts = {"id": note_id, "ids": ids, "money": change.body["money"]}
+        return Result(change.key, outcome, target_id=change.claim, facts=facts, aliases=ids)

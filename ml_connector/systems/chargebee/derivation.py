@@ -17,7 +17,17 @@ import orjson
 from pydantic import ValidationError
 
 from ml_connector.engine.records import SourceRow, is_name
-from ml_connector.systems.chargebee.documents import VOIDED, Document, Kind, document_of
+from ml_connector.systems.chargebee.documents import (
+    CREDIT_NOTE,
+    INVOICE,
+    NEXT_LINES,
+    UNREAD,
+    VOIDED,
+    Document,
+    Kind,
+    document_of,
+    several,
+)
 from ml_connector.systems.chargebee.event_settings import EventsSettings
 from ml_connector.systems.chargebee.schedule import day_of, spread
 
@@ -83,10 +93,10 @@ def _met(payload: bytes, settings: EventsSettings) -> Iterator[tuple[Mapping[str
     content = event.get("content")
     if not isinstance(content, Mapping) or (settings.types and event.get("event_type") not in settings.types):
         return
-    for resource in _several(content, "invoice", "invoices"):
+    for resource in several(content, INVOICE):
         if resource.get("status") != NOT_YET:
             yield from _made_all("invoice", "void", resource)
-    for resource in _several(content, "credit_note", "credit_notes"):
+    for resource in several(content, CREDIT_NOTE):
         yield from _made_all("credit_note", "void_credit_note", resource)
 
 
@@ -101,6 +111,8 @@ def _made_all(
 
 def _made(kind: Kind, resource: Mapping[str, Any]) -> tuple[Mapping[str, Any], Document | None, str]:
     marked = {**resource, "kind": kind}
+    if resource.get(NEXT_LINES):
+        return marked, None, UNREAD
     try:
         document = document_of(kind, resource)
     except ValidationError as error:
@@ -111,16 +123,6 @@ def _made(kind: Kind, resource: Mapping[str, Any]) -> tuple[Mapping[str, Any], D
     except (ValueError, TypeError, AttributeError, ArithmeticError) as error:
         return marked, None, f"{type(error).__name__}: {error}"
     return marked, document if _is_key(document.id) else None, "its id is no name"
-
-
-def _several(content: Mapping[str, Any], one: str, many: str) -> list[Mapping[str, Any]]:
-    """A resource that stands alone, and those of a list: keys are plural where several may come (section 5.1)."""
-    listed = content.get(many)
-    return [
-        resource
-        for resource in (content.get(one), *(listed if isinstance(listed, list) else ()))
-        if isinstance(resource, Mapping)
-    ]
 
 
 def _event(payload: bytes) -> Mapping[str, Any]:

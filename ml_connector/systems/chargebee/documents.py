@@ -21,8 +21,15 @@ VOIDED: Final = "voided"
 WRITE_OFF: Final = "write_off"
 STORE: Final = "store"
 NO_LINES: Final = "no lines"
-
-
+INVOICE: Final = "invoice"
+CREDIT_NOTE: Final = "credit_note"
+NEXT_LINES: Final = "line_items_next_offset"
+"""The attribute of a document whose lines are not all there (see `line_pages.py`)."""
+BASE_CURRENCY: Final = "base_currency_code"
+"""What the site's exchange rates lead to. Chargebee says it of subscriptions, `base_currency.py` of documents, too."""
+UNREAD: Final = "not all of its lines came with its event, and it is gone or another by now. Post it in Visma by hand"
+BESIDE_THE_BASIS: Final = {"base_currency", "voids_of"}
+"""Attributes that say where a document belongs, and of which no change changes it."""
 RATES_END: Final = 10**9
 
 
@@ -68,6 +75,8 @@ class Document(_Model):
         exchange_rate: to the site's base currency, decimal text; None where the document does not say.
         refers_to: the id of the invoice that a credit note is for.
         credited: of a voided invoice, what credit notes had taken back before.
+        voids_of: of a voiding, the date of the document that is void.
+        base_currency: what the exchange rate leads to; None where nobody knows. Which it is, changes no document.
         special: why it may not be possible to post it by rule: `write_off`, `store`, `no lines`; None: it can be.
     """
 
@@ -84,6 +93,13 @@ class Document(_Model):
     lines: list[Line]
     credited: Amount = 0
     special: str | None = None
+    voids_of: Moment | None = None
+    base_currency: str | None = None
+
+    @property
+    def basis(self) -> dict[str, Any]:
+        """What decides whether it has changed."""
+        return self.model_dump(mode="json", exclude=BESIDE_THE_BASIS)
 
     @property
     def key(self) -> str:
@@ -94,6 +110,13 @@ class Document(_Model):
     def sign(self) -> int:
         """1 for what is owed, -1 for what is taken back."""
         return 1 if self.kind in ("invoice", "void_credit_note") else -1
+
+
+def several(content: Mapping[str, Any], kind: str) -> list[Any]:
+    """The resources of a kind in an event: keys are plural where several may come (section 5.1)."""
+    listed = content.get(f"{kind}s")
+    found = (content.get(kind), *(listed if isinstance(listed, list) else ()))
+    return [one for one in found if isinstance(one, Mapping)]
 
 
 def document_of(kind: Kind, resource: Mapping[str, Any]) -> Document:
@@ -118,6 +141,8 @@ def document_of(kind: Kind, resource: Mapping[str, Any]) -> Document:
         lines=lines or [_whole(resource)],
         credited=_credited(resource) if kind == "void" else 0,
         special=_special(kind, resource, lines),
+        voids_of=resource["date"] if kind.startswith("void") else None,
+        base_currency=resource.get(BASE_CURRENCY),
     )
 
 

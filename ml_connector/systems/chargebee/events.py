@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Any, Final
@@ -13,9 +13,11 @@ import orjson
 from ml_connector.engine.ports import Page
 from ml_connector.engine.records import SourceRow, is_name
 from ml_connector.http import stopping
+from ml_connector.systems.chargebee.base_currency import BaseCurrency
 from ml_connector.systems.chargebee.client import PAGE, ChargebeeClient
 from ml_connector.systems.chargebee.errors import NAME
 from ml_connector.systems.chargebee.forms import among
+from ml_connector.systems.chargebee.line_pages import complete
 
 PATH: Final = "/events"
 VERSION: Final = "v2"
@@ -35,6 +37,7 @@ class Events:
     def __init__(self, client: ChargebeeClient, since: datetime) -> None:
         self._client = client
         self._since = since
+        self._base = BaseCurrency(client)
 
     def read(self, since: datetime | None) -> Iterator[Page]:
         """Every event that occurred at or after a moment, the oldest first. Raises `Stopped`."""
@@ -42,7 +45,7 @@ class Events:
         params = {"sort_by[asc]": "occurred_at", "occurred_at[after]": str(_seconds(bound) - 1)}
         with stopping(NAME, "reading events"):
             for rows in self._client.pages(PATH, params):
-                yield Page([row for one in rows if (row := row_of(one.get("event"))) is not None])
+                yield Page(self._rows(one.get("event") for one in rows))
 
     def fetch(self, keys: Sequence[str]) -> Iterator[Page]:
         """These events, as far as Chargebee has them. Raises `Stopped`.
@@ -55,14 +58,24 @@ class Events:
                 found: list[SourceRow] = []
                 if len(part) > ONE_BY_ONE:
                     for rows in self._client.pages(PATH, {"id[in]": among(part)}):
-                        found += [row for one in rows if (row := row_of(one.get("event"))) is not None]
+                        found += self._rows(one.get("event") for one in rows)
                 known = {row.key for row in found}
-                found += [row for key in part if key not in known and (row := self._single(key)) is not None]
-                yield Page(found)
+                yield Page([*found, *self._rows(self._single(key) for key in part if key not in known)])
 
-    def _single(self, key: str) -> SourceRow | None:
+    def _single(self, key: str) -> Any:
         answer = self._client.find(f"{PATH}/{quote(key, safe='')}")
-        return None if answer is None else row_of(answer.data.get("event"))
+        return None if answer is None else answer.data.get("event")
+
+    def _rows(self, events: Iterable[Any]) -> list[SourceRow]:
+        """Those of them that are events, with all that belongs to their documents."""
+        found = []
+        for event in events:
+            if isinstance(event, dict):
+                complete(self._client, event)
+                self._base.put_into(event)
+            if (row := row_of(event)) is not None:
+                found.append(row)
+        return found
 
 
 def row_of(event: Any) -> SourceRow | None:

@@ -6,7 +6,7 @@
 | a payment                        | `record_payment` with Visma's number                          |
 | a payment that is taken back     | rejected: money is not taken from an account by a sync        |
 | voided                           | payments are removed, then `void`                             |
-| lines, amounts or days, unpaid   | `void`, then an import under a new id (`VN-100234-2`)          |
+| lines, amounts or days, unpaid   | `void`, then an import under a new id (`VN-100234--2`)         |
 | lines or amounts, paid           | rejected: nothing there can be changed                        |
 
 Every step looks at what stands there first, so a process may die between any two of them, and what people did there
@@ -16,6 +16,7 @@ by hand, as a rejection asked them to, is taken for what it is.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
@@ -23,12 +24,16 @@ from urllib.parse import quote
 from ml_connector.engine.checkpoints import reached
 from ml_connector.engine.ports import Delivery
 from ml_connector.engine.records import Change, Outcome, Result
+from ml_connector.engine.unsent import sending
 from ml_connector.http import Answer, CallProblem, RecordRefused, concurrently
 from ml_connector.systems.chargebee.client import ChargebeeClient
+from ml_connector.systems.chargebee.documents import INVOICE
 from ml_connector.systems.chargebee.errors import DUPLICATE, MISSING
 from ml_connector.systems.chargebee.flow_settings import InvoicesSettings
+from ml_connector.systems.chargebee.invoices import again_id
+from ml_connector.systems.chargebee.line_pages import find
 from ml_connector.systems.chargebee.payments import LINKED, Open, Piece, still_open
-from ml_connector.systems.chargebee.results import not_done
+from ml_connector.systems.chargebee.results import ids_of, not_done
 from ml_connector.systems.chargebee.standing import Resource, holds, is_same_money, is_voided
 from ml_connector.systems.chargebee.turns import Turns
 
@@ -51,7 +56,13 @@ class InvoicesWriter:
         return self._client.calls
 
     def deliver(self, changes: Iterable[Change], delivery: Delivery) -> Iterator[Result]:
-        return concurrently(self._delivered, changes, self._client.settings.connections)
+        def delivered(change: Change) -> Result:
+            return self._delivered(change, delivery)
+
+        def dropped(change: Change) -> None:
+            delivery.not_sent(change.key)
+
+        return concurrently(delivered, changes, self._client.settings.connections, dropped=dropped)
 
     def resume(self, reference: str, keys: Sequence[str]) -> Iterator[Result]:
         return iter(())
@@ -59,12 +70,17 @@ class InvoicesWriter:
     def settled(self, since: datetime) -> bool:
         return True
 
-    def _delivered(self, change: Change) -> Result:
+    def _delivered(self, change: Change, delivery: Delivery) -> Result:
         try:
             with self._turns.of(str(change.body["customer"])):
                 if change.target_id is not None:  # also where another `prefix` gave it another claim since
-                    return self._followed(change)
-                return self._imported(change, change.claim) if change.create else self._never_wanted(change)
+                    invoice_id = str(change.facts.get("id") or change.claim)
+                    with sending(delivery, change.key):
+                        invoice = self._find(invoice_id)
+                    return self._followed(change, invoice_id, invoice)
+                if not change.create:
+                    return self._never_wanted(change)
+                return self._imported(change, change.claim, sending(delivery, change.key))
         except CallProblem as problem:
             result = not_done(change, problem)
             # Of several calls some may have been made: what stands there is not what was confirmed any more.
@@ -79,8 +95,13 @@ class InvoicesWriter:
 
     # --- importing -----------------------------------------------------------------------------------------------
 
-    def _imported(self, change: Change, invoice_id: str) -> Result:
-        """Import it. An id that is taken was taken by an earlier try, if what stands there has the same total."""
+    def _imported(
+        self, change: Change, invoice_id: str, importing: AbstractContextManager[None] | None = None
+    ) -> Result:
+        """Import it. An id that is taken was taken by an earlier try, if what stands there has the same total.
+
+        `importing`: goes around the import, where that is the first write of the change.
+        """
         body = change.body
         total = body["document"]["total"]
         payments = still_open(body["payments"], body["paid"], {}, {})
@@ -94,7 +115,8 @@ class InvoicesWriter:
         if payments.record and paid <= total:
             members["payments"] = [self._payment(number, piece) for number, piece in payments.record]
         try:
-            answer = self._client.post("/invoices/import_invoice", members, purpose=change.key)
+            with importing or nullcontext():
+                answer = self._client.post("/invoices/import_invoice", members, purpose=change.key)
         except RecordRefused as problem:
             if problem.status == MISSING:
                 # A person deleted the customer: it is delivered anew. Whether its id is given away again nobody knows,
@@ -141,11 +163,9 @@ class InvoicesWriter:
 
     # --- following -----------------------------------------------------------------------------------------------
 
-    def _followed(self, change: Change) -> Result:
+    def _followed(self, change: Change, invoice_id: str, invoice: Resource | None) -> Result:
         """What changed since it was imported."""
         body, facts = change.body, change.facts
-        invoice_id = str(facts.get("id") or change.claim)
-        invoice = self._find(invoice_id)
         if invoice is None:
             if body["voided"]:
                 return self._done(change, Outcome.UPDATED, invoice_id, {})
@@ -185,7 +205,7 @@ class InvoicesWriter:
                         f"take the {obstacle} off it at Chargebee, and replay this record: it is imported anew then.",
                     )
                 self._void(invoice_id, invoice)
-            invoice_id = f"{change.claim}-{version}"
+            invoice_id = again_id(change.claim, version)
             found = self._find(invoice_id)
             if found is None:
                 done = self._imported(change, invoice_id)
@@ -262,11 +282,8 @@ class InvoicesWriter:
     # --- results -------------------------------------------------------------------------------------------------
 
     def _find(self, invoice_id: str) -> Resource | None:
-        answer = self._client.find(_path(invoice_id))
-        if answer is None:
-            return None
-        invoice: Resource = answer.data["invoice"]
-        return None if invoice.get("deleted") else invoice
+        invoice = find(self._client, INVOICE, invoice_id)
+        return None if invoice is None or invoice.get("deleted") else invoice
 
     def _refused(self, change: Change, reason: str) -> Result:
         return Result(change.key, Outcome.REJECTED, facts=change.facts, kind=UNCHANGEABLE, reason=reason)
@@ -279,9 +296,10 @@ class InvoicesWriter:
         noted: Mapping[str, Sequence[Piece]],
         answer: Answer | None = None,
     ) -> Result:
-        body = change.body
+        body, ids = change.body, ids_of(change, invoice_id)
         facts = {
             "id": invoice_id,
+            "ids": ids,
             **{name: body[name] for name in ("money", "terms", "voided")},
             "payments": {number: [list(piece) for piece in pieces] for number, pieces in noted.items()},
         }
@@ -292,6 +310,7 @@ class InvoicesWriter:
             facts=facts,
             status=answer.status if answer else None,
             correlation_id=answer.correlation_id if answer else None,
+            aliases=ids,
         )
 
 

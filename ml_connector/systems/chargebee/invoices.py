@@ -33,6 +33,8 @@ MOST = 10**9
 OURS = re.compile(r"CB[A-Z2-7]{12}")
 """A reference of ours in Visma: documents that came from Chargebee do not go back."""
 LONGEST = {"description": 250, "po_number": 100, "reference": 100}
+IMPORTED_ANEW = re.compile(r".+--\d+")
+"""What no invoice number may look like, so that no id of one is that of another's re-import."""
 PAYMENTS = ("Payment", "Prepayment")
 """Types of applications that are money; credit notes are documents of their own."""
 
@@ -76,6 +78,12 @@ def map_invoice(record: Record, settings: InvoicesSettings) -> Mapped:
     if (left_out := _left_out(document, settings, INVOICE)) is not None:
         return left_out
     claim = id_of(settings.prefix, document.reference_number)
+    if IMPORTED_ANEW.fullmatch(document.reference_number):
+        return Reject(
+            f"The number {document.reference_number} ends as the ids of invoices do that are imported anew, so the two "
+            "could be mixed up: enter the invoice at Chargebee by hand.",
+            "ambiguous number",
+        )
     if claim is None or document.document_date is None or document.customer is None:
         return Reject("The invoice has no number that makes an id, no date, or no customer.", "unreadable")
     try:
@@ -116,6 +124,11 @@ def map_invoice(record: Record, settings: InvoicesSettings) -> Mapped:
         basis={name: body[name] for name in ("money", "terms", "payments", "paid", "voided", "details")},
         not_before=_moment(document.document_date),
     )
+
+
+def again_id(claim: str, version: int) -> str:
+    """The id of an invoice that is imported anew: one that no other invoice's number makes."""
+    return f"{claim}--{version}"
 
 
 def map_credit_note(record: Record, settings: InvoicesSettings) -> Mapped:

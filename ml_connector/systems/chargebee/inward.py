@@ -11,12 +11,13 @@ from typing import Any
 
 import orjson
 
-from ml_connector.engine.ports import Derivation, Entity, Flow
+from ml_connector.engine.ports import Derivation, Entity, Flow, Made
 from ml_connector.engine.records import Mapped, Record, Reject, Skip
 from ml_connector.systems.chargebee.derivation import documents, recognitions, subscriptions
 from ml_connector.systems.chargebee.event_settings import EventsSettings
-from ml_connector.systems.chargebee.journals import Origin, map_document
+from ml_connector.systems.chargebee.journals import Origin, map_document, names_of
 from ml_connector.systems.chargebee.money import NotMoney, major
+from ml_connector.systems.chargebee.outward import CREDIT_NOTES, INVOICES
 from ml_connector.systems.chargebee.recognition import JOURNALS, map_recognition
 from ml_connector.systems.chargebee.settings import Settings
 from ml_connector.systems.chargebee.visma_invoices import map_to_invoice
@@ -44,11 +45,13 @@ class _Flow:
         settings: Settings,
         fields: Mapping[str, str],
         to: Callable[..., Mapped],
+        made: Made | None = None,
     ) -> None:
         self.name = name
         self.title = title
         self.entity = entity
         self.fields = fields
+        self.made = made
         self.on_rejected_fail: bool = settings.on_rejected == "fail"
         events = settings.events.model_dump(mode="json") if settings.events else None
         self.fingerprint: str = sha256(json.dumps([VERSION, name, events], sort_keys=True).encode()).hexdigest()[:32]
@@ -97,6 +100,7 @@ def flows(settings: Settings, company: str, target: str) -> Sequence[Flow]:
     if events is None:
         return []
     origin, prefixes = Origin(company, target), settings.flows.imported_prefixes
+    made = Made(target, (INVOICES, CREDIT_NOTES), names_of)
     accounts = events.accounts
     fields = {"debit": accounts.receivable, "credit": accounts.deferred or accounts.revenue, "policy": events.policy}
     return [
@@ -107,6 +111,7 @@ def flows(settings: Settings, company: str, target: str) -> Sequence[Flow]:
             settings,
             fields,
             _documents(events, origin, prefixes, settings.flows.customers.prefix),
+            made,
         ),
         _Flow(
             RECOGNITIONS,
@@ -115,17 +120,18 @@ def flows(settings: Settings, company: str, target: str) -> Sequence[Flow]:
             settings,
             {"debit": accounts.deferred or "", "credit": accounts.revenue},
             lambda record: map_recognition(record, events, origin, prefixes),
+            made,
         ),
         _Flow(SUBSCRIPTIONS, "Subscriptions", f"{target}.subscriptions", settings, {}, keep_subscription),
     ]
 
 
 def _documents(
-    events: EventsSettings, origin: Origin, imported: tuple[str, ...], customers: str
+    events: EventsSettings, origin: Origin, prefixes: tuple[str, ...], customers: str
 ) -> Callable[[Record], Mapped]:
     if events.post == "invoices":
-        return lambda record: map_to_invoice(record, events, origin, imported, customers)
-    return lambda record: map_document(record, events, origin, imported)
+        return lambda record: map_to_invoice(record, events, origin, prefixes, customers)
+    return lambda record: map_document(record, events, origin, prefixes)
 
 
 def keep_subscription(record: Record) -> Mapped:

@@ -12,7 +12,7 @@ A line that is for a time is deferred where the policy says so, and comes to rev
 from __future__ import annotations
 
 from base64 import b32encode
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -71,6 +71,32 @@ class Origin:
         return f"CB{b32encode(digest).decode()[:12]}"
 
 
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """The documents at Chargebee that came from Visma.
+
+    Attributes:
+        prefixes: how the ids of those begin that are imported now; an event may come before its import is recorded.
+        made: of the ids at hand, those that the ledger knows as imported, under whatever prefix.
+    """
+
+    prefixes: tuple[str, ...]
+    made: Collection[str]
+
+    def __contains__(self, document_id: str) -> bool:
+        return document_id.startswith(self.prefixes) or document_id in self.made
+
+
+def names_of(payload: bytes) -> Collection[str]:
+    """The ids of the document of a landed row, or of its month's, and of the invoice that it credits."""
+    try:
+        members = orjson.loads(payload)
+        document = members.get("document", members)
+        return {name for name in (document.get("id"), document.get("refers_to")) if isinstance(name, str)}
+    except (orjson.JSONDecodeError, AttributeError):
+        return ()
+
+
 def read_document(payload: bytes) -> Document | Reject:
     """The landed document, or what is wrong with it."""
     try:
@@ -86,14 +112,14 @@ def map_document(record: Record, settings: EventsSettings, origin: Origin, prefi
     """The transaction of a document.
 
     Args:
-        prefixes: of the ids of documents that we imported ourselves.
+        prefixes: of the ids of documents that we import ourselves.
     """
-    document = read_document(record.payload)
+    document, imported = read_document(record.payload), Imported(prefixes, record.made)
     if isinstance(document, Reject):
         return document
-    if (left_out := left_alone(document, settings, prefixes)) is not None:
+    if (left_out := left_alone(document, settings, imported)) is not None:
         return left_out
-    if (refused := refusal_of(document, settings, prefixes)) is not None:
+    if (refused := refusal_of(document, settings, imported)) is not None:
         return refused
     day = day_of(document.date, ZoneInfo(settings.timezone))
     try:
@@ -109,12 +135,12 @@ def map_document(record: Record, settings: EventsSettings, origin: Origin, prefi
         return Reject(str(missing), "configuration")
     except NotMoney as error:
         return Reject(str(error), "currency")
-    return Desired(body["reference"], {**body, "policy": settings.policy}, basis=document.model_dump(mode="json"))
+    return Desired(body["reference"], {**body, "policy": settings.policy}, basis=document.basis)
 
 
-def left_alone(document: Document, settings: EventsSettings, prefixes: tuple[str, ...]) -> Skip | None:
+def left_alone(document: Document, settings: EventsSettings, imported: Imported) -> Skip | None:
     """The rule by which a document is none of accounting's business."""
-    if document.id.startswith(prefixes):
+    if document.id in imported:
         return Skip(OUR_IMPORT, "It came from Visma and stands there.")
     day = day_of(document.date, ZoneInfo(settings.timezone))
     if day < settings.from_:
@@ -149,6 +175,7 @@ def body_of(
         "period": period,
         "date": day.isoformat(),
         "release": settings.release,
+        "base_currency": document.base_currency,
         "members": members,
     }
 
@@ -229,7 +256,7 @@ def _only(named: Mapping[str, str]) -> str | None:
     return values.pop() if len(values) == 1 else None
 
 
-def refusal_of(document: Document, settings: EventsSettings, prefixes: tuple[str, ...]) -> Reject | None:
+def refusal_of(document: Document, settings: EventsSettings, imported: Imported) -> Reject | None:
     """Why a document is for people to post."""
     by_hand, needs_lines = (
         "post it in Visma by hand.",
@@ -249,11 +276,17 @@ def refusal_of(document: Document, settings: EventsSettings, prefixes: tuple[str
             f"yet: {by_hand}",
             NO_LINES,
         )
-    if document.refers_to is not None and document.refers_to.startswith(prefixes):
+    if document.refers_to is not None and document.refers_to in imported:
         return Reject(
             f"{document.id} credits {document.refers_to}, which came from Visma and stands in its customer ledger. "
             "Where it is not credited there yet, credit it there.",
             "credits our own import",
+        )
+    if document.voids_of is not None and day_of(document.voids_of, ZoneInfo(settings.timezone)) < settings.from_:
+        return Reject(
+            f"{document.id} is dated before `from` ({settings.from_}), so it was not posted from here, and was voided "
+            "after that. Where it stands in Visma, reverse it there.",
+            "voided, before from",
         )
     if document.kind == "void" and document.credited:
         return Reject(

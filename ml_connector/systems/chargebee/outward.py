@@ -36,6 +36,7 @@ class _Flow:
     secondary: tuple[str, ...] = ()
     reference: tuple[str, ...] = ()
     withdrawal: Mapping[str, Any] | None = None
+    made: None = None
     settle: timedelta = SETTLE
     fields: Mapping[str, str]
 

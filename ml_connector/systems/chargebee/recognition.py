@@ -9,9 +9,10 @@ import orjson
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from ml_connector.engine.records import Desired, Mapped, Need, Record, Reject, Skip
-from ml_connector.systems.chargebee.documents import Amount, Document
+from ml_connector.systems.chargebee.documents import BESIDE_THE_BASIS, Amount, Document
 from ml_connector.systems.chargebee.event_settings import EventsSettings
 from ml_connector.systems.chargebee.journals import (
+    Imported,
     Missing,
     Origin,
     Posting,
@@ -65,9 +66,10 @@ def map_recognition(record: Record, settings: EventsSettings, origin: Origin, pr
         document = Document.model_validate({**month.document, "lines": []})
     except ValidationError as error:
         return Reject(f"The landed month cannot be read: {type(error).__name__}.", "unreadable")
-    if (left_out := left_alone(document, settings, prefixes)) is not None:
+    imported = Imported(prefixes, record.made)
+    if (left_out := left_alone(document, settings, imported)) is not None:
         return left_out
-    if (refused := refusal_of(document, settings, prefixes)) is not None:
+    if (refused := refusal_of(document, settings, imported)) is not None:
         return Skip("posted by hand", f"So is its document. {refused.reason}")
     name = f"{document.kind.replace('_', ' ')} {document.id}, {month.month}"
     lacking, lines = {}, []
@@ -92,6 +94,12 @@ def map_recognition(record: Record, settings: EventsSettings, origin: Origin, pr
         body["reference"],
         {**body, **lacking},
         needs={"policy": Need(JOURNALS, document.key, document.key, fact="policy", record=True)},
-        basis=orjson.loads(record.payload),
+        basis=_basis(orjson.loads(record.payload)),
         not_before=end_of(month.month, ZoneInfo(settings.timezone)),
     )
+
+
+def _basis(month: dict[str, Any]) -> dict[str, Any]:
+    """See `Document.basis`."""
+    document = {name: value for name, value in month["document"].items() if name not in BESIDE_THE_BASIS}
+    return {**month, "document": document}

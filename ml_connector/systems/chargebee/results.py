@@ -1,9 +1,16 @@
-"""What became of a change when a call about it did not work."""
+"""What results of documents have in common."""
 
 from __future__ import annotations
 
 from ml_connector.engine.records import Change, Outcome, Result
 from ml_connector.http import CallProblem, RecordRefused, Uncertain
+
+
+def ids_of(change: Change, current: str) -> list[str]:
+    """Every id that the document was ever imported under, the current one last: by these its events are told apart."""
+    facts = change.facts
+    earlier = (*facts.get("ids", ()), facts.get("id"), change.target_id)
+    return [*dict.fromkeys(one for one in earlier if one and one != current), current]
 
 
 def not_done(change: Change, problem: CallProblem) -> Result:

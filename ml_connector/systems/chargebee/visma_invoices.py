@@ -16,6 +16,7 @@ from ml_connector.systems.chargebee.event_settings import EventsSettings
 from ml_connector.systems.chargebee.journals import (
     LONGEST_TEXT,
     NOTHING_TO_POST,
+    Imported,
     Missing,
     Origin,
     description_of,
@@ -33,15 +34,15 @@ UNTAXED = "none"
 
 
 def map_to_invoice(
-    record: Record, settings: EventsSettings, origin: Origin, imported: tuple[str, ...], customers: str
+    record: Record, settings: EventsSettings, origin: Origin, prefixes: tuple[str, ...], customers: str
 ) -> Mapped:
     """The invoice or credit note of a document.
 
     Args:
-        imported: how the ids of documents begin that we imported ourselves.
+        prefixes: of the ids of documents that we import ourselves.
         customers: how the ids of customers begin that came from Visma, before their number there.
     """
-    document = read_document(record.payload)
+    document, imported = read_document(record.payload), Imported(prefixes, record.made)
     if isinstance(document, Reject):
         return document
     if (left_out := left_alone(document, settings, imported)) is not None:
@@ -85,9 +86,10 @@ def map_to_invoice(
         "release": settings.release,
         "policy": settings.policy,
         "total": total,
+        "base_currency": document.base_currency,
         "members": members,
     }
-    return Desired(reference, body, basis=document.model_dump(mode="json"))
+    return Desired(reference, body, basis=document.basis)
 
 
 def _inexpressible(document: Document) -> Reject | None:

@@ -30,6 +30,7 @@ class InvoicesFlow:
     secondary: tuple[str, ...] = ()
     reference: tuple[str, ...]
     withdrawal: Mapping[str, Any] | None = None
+    made: None = None
 
     def __init__(self, name: str, title: str, entity: str, settings: Settings, invoices: InvoicesSettings, space: str):
         self.name = name
@@ -64,6 +65,7 @@ class TransactionsFlow:
     secondary: tuple[str, ...] = ()
     reference: tuple[str, ...]
     withdrawal: Mapping[str, Any] | None = None
+    made: None = None
 
     def __init__(self, settings: Settings, transactions: TransactionsSettings, space: str) -> None:
         self.transactions = transactions

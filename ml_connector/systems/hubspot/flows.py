@@ -33,6 +33,7 @@ class _Flow(ABC):
     entity: str = CUSTOMERS
     classes: str = CUSTOMER_CLASSES
     withdrawal: Mapping[str, Any] | None = None
+    made: None = None
     fields: Mapping[str, str]
 
     def __init__(self, settings: Settings, namespace: str) -> None:

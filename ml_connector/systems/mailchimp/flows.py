@@ -26,6 +26,7 @@ class MembersFlow:
     entity: str = "visma.customers"
     secondary: tuple[str, ...] = (CONTACTS,)
     reference: tuple[str, ...] = (CLASSES,)
+    made: None = None
 
     def __init__(self, settings: Settings) -> None:
         members = settings.flows.members

@@ -7,8 +7,8 @@ is created.
 VAT is Visma's to compute. What it comes to is read, and compared with what is expected, before a document is released.
 
 The body of a change: `kind` ("invoice" or "credit_note"), `reference`, `period` (`2026-11`), `release`, `total`
-(decimal text, in the document's currency, VAT included), and `members`, the plain members of the update model; its
-lines are in `lines`, with numbers as decimal text.
+(decimal text, in the document's currency, VAT included), `base_currency`, to which its rate leads (None where that is
+not known), and `members`, the plain members of the update model; its lines are in `lines`, numbers are decimal text.
 """
 
 from __future__ import annotations
@@ -17,14 +17,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
+from ml_connector.engine.checkpoints import reached
 from ml_connector.engine.ports import Delivery
 from ml_connector.engine.records import Change, Operation, Outcome, Result
+from ml_connector.engine.unsent import sending
 from ml_connector.http import ApiClient, CallProblem, RecordRefused, TornAnswer, to_json
 from ml_connector.http.actions import Action, Decision
-from ml_connector.systems.visma.journal_writer import CHANGED, is_about_period, not_done
+from ml_connector.systems.visma.journal_writer import CHANGED, MISFIT, is_about_period, not_done
 from ml_connector.systems.visma.ledger import GONE, Ledger
 from ml_connector.systems.visma.writer import Writer, wrap
 
@@ -51,6 +53,22 @@ KINDS: Mapping[str, Kind] = {
 }
 
 
+class _Standing(NamedTuple):
+    """A document that stands in Visma.
+
+    Attributes:
+        payload: what was sent for it.
+        also: further documents with the same reference.
+        period: the one that was asked for.
+    """
+
+    number: str
+    payload: bytes
+    also: Sequence[str] = ()
+    correlation_id: str | None = None
+    period: str | None = None
+
+
 class InvoiceWriter:
     """Delivers invoices and credit notes; an engine `Writer`."""
 
@@ -67,7 +85,7 @@ class InvoiceWriter:
         """One after the other: the order in which documents get their numbers is that of the records."""
         for change in changes:
             try:
-                yield self._changed(change) if change.operation is Operation.UPDATE else self._created(change, delivery)
+                yield self._delivered(change, delivery)
             except CallProblem as problem:
                 yield not_done(change, problem)
 
@@ -79,7 +97,13 @@ class InvoiceWriter:
         """How long a call may take effect is the flow's `settle`."""
         return True
 
-    def _created(self, change: Change, delivery: Delivery) -> Result:
+    def _delivered(self, change: Change, delivery: Delivery) -> Result:
+        with sending(delivery, change.key):
+            done = self._changed(change) if change.operation is Operation.UPDATE else self._created(change, delivery)
+        return done if isinstance(done, Result) else self._stands(change, done)
+
+    def _created(self, change: Change, delivery: Delivery) -> Result | _Standing:
+        """The document, found or made; or why there is none."""
         body, kind = change.body, KINDS[change.body["kind"]]
         period = self._ledger.periods.open_for_customers(body["period"])
         if period is None:
@@ -91,7 +115,9 @@ class InvoiceWriter:
                 "replay the record.",
             )
         if change.doubt is not None and (found := self._find(kind, body["reference"])):
-            return self._stands(change, kind, found[0], also=found[1:])
+            return _Standing(found[0], to_json(wrap(_members(body, kind, period.code))), also=found[1:])
+        if (misfit := self._ledger.misfit(body)) is not None:
+            return Result(change.key, Outcome.REJECTED, kind=MISFIT, reason=misfit)
         delivery.remember([change.key], body["reference"])
         members = _members(body, kind, period.code)
         try:
@@ -100,24 +126,14 @@ class InvoiceWriter:
             if is_about_period(problem):
                 self._ledger.forget_periods()  # closed since they were read: the next attempt takes the next one
             raise
-        payload = to_json(wrap(members))
-        return self._stands(
-            change, kind, written.key, payload=payload, correlation_id=written.correlation_id, period=period.name
-        )
+        reached("visma: document created")
+        return _Standing(written.key, to_json(wrap(members)), correlation_id=written.correlation_id, period=period.name)
 
-    def _stands(
-        self,
-        change: Change,
-        kind: Kind,
-        number: str,
-        *,
-        also: Sequence[str] = (),
-        payload: bytes | None = None,
-        correlation_id: str | None = None,
-        period: str | None = None,
-    ) -> Result:
+    def _stands(self, change: Change, standing: _Standing) -> Result:
         """The document is there. It is released if that is wanted, and if it comes to what it should."""
-        body, name, notes = change.body, f"{kind.title} {number}", []
+        body, kind = change.body, KINDS[change.body["kind"]]
+        number, also, period = standing.number, standing.also, standing.period
+        name, notes = f"{kind.title} {number}", []
         try:
             row = self._read(kind, number)
             total, wanted = _amount(row.get("amountInCurrency")), Decimal(body["total"])
@@ -143,8 +159,8 @@ class InvoiceWriter:
             target_id=change.claim,
             facts={"batch": name, "kind": body["kind"], "period": stands_in, "policy": body["policy"], **moved},
             reason=" ".join([f"It stands in Visma as {name}.", *notes]) if notes else None,
-            payload=payload,
-            correlation_id=correlation_id,
+            payload=standing.payload,
+            correlation_id=standing.correlation_id,
         )
 
     def _changed(self, change: Change) -> Result:
@@ -153,7 +169,9 @@ class InvoiceWriter:
         if name.startswith(f"{kind.title} "):
             row = self._read(kind, name.removeprefix(f"{kind.title} "))
             if _amount(row.get("amountInCurrency")) == Decimal(change.body["total"]):
-                return Result(change.key, Outcome.UPDATED, target_id=change.claim, facts=change.facts)
+                period = str(change.facts.get("period", "")).replace("-", "")
+                payload = to_json(wrap(_members(change.body, kind, period)))
+                return Result(change.key, Outcome.UPDATED, target_id=change.claim, facts=change.facts, payload=payload)
         return Result(
             change.key,
             Outcome.REJECTED,

@@ -4,8 +4,8 @@ Visma has no idempotency key. So every line of a transaction carries a reference
 never came, or that ended in a 500, is never repeated blindly: it stays in doubt until Visma cannot carry it out any
 more, and then its reference is looked up in the periods where it may stand. Only what is not there is created.
 
-The body of a change: `reference`, `period` (`2026-11`), `release`, and `members`, the plain members of the update model
-with amounts as decimal text.
+The body of a change: `reference`, `period` (`2026-11`), `release`, `base_currency`, to which its rate leads (None where
+that is not known), and `members`, the plain members of the update model with amounts as decimal text.
 """
 
 from __future__ import annotations
@@ -13,23 +13,42 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from ml_connector.engine.checkpoints import reached
 from ml_connector.engine.ports import Delivery
 from ml_connector.engine.records import NOTHING, Change, Operation, Outcome, Result
+from ml_connector.engine.unsent import sending
 from ml_connector.http import CallProblem, RecordRefused, Uncertain, to_json
-from ml_connector.systems.visma.ledger import Batch, Ledger
+from ml_connector.systems.visma.ledger import Batch, Ledger, is_same
 from ml_connector.systems.visma.periods import Period
 from ml_connector.systems.visma.writer import Writer, wrap
 
 PATH = "/v2/journaltransaction"
 LINES = "journalTransactionLines"
 AMOUNTS = ("debitAmountInCurrency", "creditAmountInCurrency")
+OF_A_LINE = ("accountNumber", *AMOUNTS, "transactionDescription", "note", "referenceNumber")
 CHANGED = "changed after posting"
+MISFIT = "base currency"
 
 SETTLE = timedelta(minutes=5)
 """For how long a create without an answer may still take effect: Visma cuts a call after four minutes (section 9)."""
+
+
+class _Standing(NamedTuple):
+    """A batch that stands in Visma.
+
+    Attributes:
+        payload: what was sent for it.
+        also: further batches with the same reference.
+        policy: by which an earlier process made it; None: by that of today.
+    """
+
+    batch: Batch
+    payload: bytes
+    also: Sequence[Batch] = ()
+    correlation_id: str | None = None
+    policy: str | None = None
 
 
 class JournalWriter:
@@ -48,7 +67,7 @@ class JournalWriter:
         """One after the other: the order in which batches get their numbers is that of the records."""
         for change in changes:
             try:
-                yield self._changed(change) if change.operation is Operation.UPDATE else self._created(change, delivery)
+                yield self._delivered(change, delivery)
             except CallProblem as problem:
                 yield not_done(change, problem)
 
@@ -60,7 +79,13 @@ class JournalWriter:
         """How long a call may take effect is the flow's `settle`."""
         return True
 
-    def _created(self, change: Change, delivery: Delivery) -> Result:
+    def _delivered(self, change: Change, delivery: Delivery) -> Result:
+        with sending(delivery, change.key):
+            done = self._changed(change) if change.operation is Operation.UPDATE else self._created(change, delivery)
+        return done if isinstance(done, Result) else self._released(change, done)
+
+    def _created(self, change: Change, delivery: Delivery) -> Result | _Standing:
+        """The batch, found or made; or why there is none."""
         body = change.body
         period = self._ledger.periods.open_from(body["period"])
         if period is None:
@@ -72,12 +97,16 @@ class JournalWriter:
                 "replay the record.",
             )
         if change.doubt is not None:
-            places = {body["period"], period.name, change.doubt.reference or period.name}
+            there, _, policy = (change.doubt.reference or period.name).partition(" ")
+            places = {body["period"], period.name, there}
             found = self._ledger.find(body["reference"], places, change.doubt.since + SETTLE)
             if found:
                 sent = _members(body, self._ledger.periods.of(found[0].period) or period)
-                return self._released(change, found[0], also=found[1:], payload=to_json(wrap(sent)))
-        delivery.remember([change.key], period.name)
+                payload = to_json(wrap(self._as_it_stands(found[0], sent)))
+                return _Standing(found[0], payload, also=found[1:], policy=policy or None)
+        if (misfit := self._ledger.misfit(body)) is not None:
+            return Result(change.key, Outcome.REJECTED, kind=MISFIT, reason=misfit)
+        delivery.remember([change.key], f"{period.name} {body.get('policy', '')}".rstrip())
         members = _members(body, period)
         try:
             written = self._writer.create(PATH, members)
@@ -85,20 +114,20 @@ class JournalWriter:
             if is_about_period(problem):
                 self._ledger.forget_periods()  # closed since they were read: the next attempt takes the next one
             raise
-        reached("visma: transaction created")
+        reached("visma: document created")
         batch = Batch(written.key, period.name, "Hold" if members["hold"] else "Balanced")
-        return self._released(change, batch, payload=to_json(wrap(members)), correlation_id=written.correlation_id)
+        return _Standing(batch, to_json(wrap(members)), correlation_id=written.correlation_id)
 
-    def _released(
-        self,
-        change: Change,
-        batch: Batch,
-        *,
-        also: Sequence[Batch] = (),
-        payload: bytes | None = None,
-        correlation_id: str | None = None,
-    ) -> Result:
+    def _as_it_stands(self, batch: Batch, members: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What was sent for a batch: its lines are others than those of today if the mapping changed in between."""
+        lines = self._ledger.lines(batch.number)
+        if is_same(lines, members[LINES]):
+            return members
+        return {**members, LINES: [{name: line[name] for name in OF_A_LINE if line.get(name)} for line in lines]}
+
+    def _released(self, change: Change, standing: _Standing) -> Result:
         """The batch stands; where it is wanted, it is posted. That it is not, leaves it where it is."""
+        batch, also = standing.batch, standing.also
         notes = [f"GL {batch.number}."]
         if change.body["release"] and batch.status == "Balanced":
             refusal = self._ledger.release(batch)
@@ -113,7 +142,7 @@ class JournalWriter:
             "batch": f"GL {batch.number}",
             "period": batch.period,
             **({"moved_from": change.body["period"]} if batch.period != change.body["period"] else {}),
-            **{name: change.body[name] for name in ("policy",) if name in change.body},
+            **({"policy": policy} if (policy := standing.policy or change.body.get("policy")) else {}),
         }
         return Result(
             change.key,
@@ -121,8 +150,8 @@ class JournalWriter:
             target_id=change.claim,
             facts=facts,
             reason=" ".join(notes),
-            payload=payload,
-            correlation_id=correlation_id,
+            payload=standing.payload,
+            correlation_id=standing.correlation_id,
         )
 
     def _changed(self, change: Change) -> Result:
@@ -130,7 +159,9 @@ class JournalWriter:
         should, that is noted; else it is said what differs."""
         number = str(change.facts.get("batch", ""))
         if number and self._ledger.holds(number.removeprefix("GL "), change.body["members"]):
-            return Result(change.key, Outcome.UPDATED, target_id=change.claim, facts=change.facts)
+            period = self._ledger.periods.of(str(change.facts.get("period")))
+            payload = to_json(wrap(_members(change.body, period))) if period is not None else None
+            return Result(change.key, Outcome.UPDATED, target_id=change.claim, facts=change.facts, payload=payload)
         return Result(
             change.key,
             Outcome.REJECTED,

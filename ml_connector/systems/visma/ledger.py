@@ -15,7 +15,7 @@ from ml_connector.http import ApiClient, CallProblem, RecordFailed
 from ml_connector.http.actions import Action, Decision
 from ml_connector.http.clock import now
 from ml_connector.systems.visma.journals import LINES, BatchUnpacker, batches
-from ml_connector.systems.visma.listings import JOURNAL_TRANSACTIONS
+from ml_connector.systems.visma.listings import CURRENCIES, JOURNAL_TRANSACTIONS
 from ml_connector.systems.visma.periods import Periods, read_periods
 from ml_connector.systems.visma.reader import Reader
 
@@ -51,6 +51,8 @@ class Ledger:
         self._unpacker = BatchUnpacker(reader.unpacker(JOURNAL_TRANSACTIONS))
         self._page_size = reader.page_size
         self._periods: Periods | None = None
+        self._base_currency: str | None = None
+        self._asked_for_currency = False
         self._found: dict[str, tuple[datetime, Mapping[str, Sequence[Batch]]]] = {}
 
     @property
@@ -59,6 +61,39 @@ class Ledger:
         if self._periods is None:
             self._periods = read_periods(self.client)
         return self._periods
+
+    @property
+    def base_currency(self) -> str | None:
+        """The currency that the company keeps its books in; None where Visma names none.
+
+        Raises `CallProblem`, `Stopped`.
+        """
+        if not self._asked_for_currency:
+            rows = self.client.request("GET", CURRENCIES.path).data
+            named = (row for row in rows if isinstance(row, Mapping) and row.get("isBaseCurrency"))
+            self._base_currency = next((str(row.get("id")) for row in named), None)
+            self._asked_for_currency = True
+        return self._base_currency
+
+    def misfit(self, body: Mapping[str, Any]) -> str | None:
+        """Why the amounts of a change do not fit these books, whose currency is another; None: they do.
+
+        Raises: `CallProblem`, `Stopped`.
+        """
+        own, members = self.base_currency, body["members"]
+        led_to, rate, currency = body.get("base_currency"), members.get("exchangeRate"), members.get("currencyId")
+        if own is None:
+            return None
+        if led_to is not None and led_to != own:
+            found = f"Exchange rates at its source lead to {led_to}"
+        elif rate is not None and currency == own:
+            found = f"It comes with an exchange rate of {rate} for {currency}"
+        else:
+            return None
+        return (
+            f"{found}, and these books are kept in {own}, so it would be valued wrongly. Post it in Visma by hand, at "
+            "the rate that is right there."
+        )
 
     def forget_periods(self) -> None:
         self._periods = None
@@ -84,10 +119,14 @@ class Ledger:
 
     def holds(self, number: str, members: Mapping[str, Any]) -> bool:
         """Whether a batch has, per account, the amounts of these members. Raises `CallProblem`, `Stopped`."""
+        return is_same(self.lines(number), members[LINES])
+
+    def lines(self, number: str) -> Sequence[Mapping[str, Any]]:
+        """The lines of a batch. Raises `CallProblem`, `Stopped`."""
         answer = self.client.request("GET", f"{PATH}/{quote(number, safe='')}")
         if not isinstance(answer.data, Mapping):
             raise RecordFailed(Decision(Action.FAIL_RECORD, "malformed answer", f"GL {number} is no batch"))
-        return _per_account(answer.data.get(LINES) or ()) == _per_account(members[LINES])
+        return answer.data.get(LINES) or ()
 
     def _batches(self, period: str, as_of: datetime) -> Mapping[str, Sequence[Batch]]:
         """By reference; read again where what is known is older than that moment."""
@@ -106,6 +145,11 @@ class Ledger:
                 for reference in references if batch.status != GONE else ():
                     found.setdefault(reference, []).append(batch)
         return found
+
+
+def is_same(some: Iterable[Mapping[str, Any]], others: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether lines come to the same amounts per account."""
+    return _per_account(some) == _per_account(others)
 
 
 def _per_account(lines: Iterable[Mapping[str, Any]]) -> dict[str, Decimal]:

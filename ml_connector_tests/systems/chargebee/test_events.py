@@ -6,8 +6,11 @@ from typing import Any
 
 import pytest
 
+from ml_connector.engine.by_hand import mark
+from ml_connector_tests.simulators.visma_support import ORDINARY
 from ml_connector_tests.systems.chargebee.conftest import OpenSync
-from ml_connector_tests.systems.chargebee.support import LINES, Sync, counts, events_block
+from ml_connector_tests.systems.chargebee.support import ACCOUNTS, BACK, LINES, Sync, counts, events_block
+from ml_connector_tests.systems.chargebee.test_outward import change_amounts, order
 
 YEARLY = {"billing_period": 1, "billing_period_unit": "year", "tax_rate": 25, "tax_name": "MVA"}
 PRICE = 120_000
@@ -124,6 +127,30 @@ def test_our_own_imports_are_never_posted(sync: Sync) -> None:
     assert sync.state_back("journals", "invoice/VN-100001").rule == "our own import"
 
 
+@pytest.mark.parametrize("go_on", [True, False])
+def test_what_we_imported_is_known_by_the_ledger_whatever_its_id(open_one: OpenSync, *, go_on: bool) -> None:
+    """failures.md 38: under an older prefix, anew under the next one, and where no invoices go out any more."""
+    customers = {"where": {"number": [ORDINARY]}}
+    flows = {"customers": customers, "invoices": {"from": "2020-01-01"}}
+    first = open_one(flows=flows)
+    number = order(first)["referenceNumber"]
+    first.sync_out()
+    next_one = open_one(flows={**flows, "invoices": {"from": "2020-01-01", "prefix": "VX-"}})
+    change_amounts(next_one, number)
+    next_one.sync_out()
+    ids = {one["id"] for one in next_one.chargebee.listed("invoices")}
+    assert {f"VN-{number}", f"VX-{number}--2"} <= ids
+    invoices = {"invoices": {"from": "2020-01-01", "prefix": "VY-"}} if go_on else {}
+    sync = open_one(flows={"customers": customers, **invoices})
+    sync.chargebee.control(f"invoices/VX-{number}--2/credit", {"amount": 1_000, "type": "adjustment"})
+    sync.sync_back()
+    assert {sync.state_back("journals", f"invoice/{one}").rule for one in ids} == {"our own import"}
+    assert sync.state_back("journals", f"void/VN-{number}").rule == "our own import"
+    (note,) = sync.chargebee.listed("credit_notes")
+    assert sync.state_back("journals", f"credit_note/{note['id']}").kind == "credits our own import"
+    assert sync.batches() == []
+
+
 def test_documents_before_from_are_left_alone(open_one: OpenSync) -> None:
     """failures.md 34."""
     sync = open_one(events=events_block(**{"from": "2099-01-01"}))
@@ -235,3 +262,21 @@ def test_a_document_needs_its_months_to_wait_for_it(sync: Sync) -> None:
     totals = sync.totals()
     assert totals["1530"] == 150_000
     assert totals["3000"] + totals["2970"] == -120_000
+
+
+def test_a_document_that_was_posted_by_hand_is_quiet_with_its_months(open_one: OpenSync) -> None:
+    """Whatever the settings become: neither it nor its months is posted as well."""
+    sync = open_one(events=events_block(accounts={**ACCOUNTS, "vat": {}}))
+    subscribed(sync)
+    reports = sync.sync_back()
+    assert set(counts(reports["journals"])) == {"read", "rejected"}
+    (invoice,) = sync.chargebee.listed("invoices")
+    key = f"invoice/{invoice['id']}"
+    for flow in sync.flows_back.values():
+        mark(flow, sync.ledger, BACK, "visma", [key], "GL 17 (Kari)", run_id="by-hand", at=sync.now())
+    configured = open_one()
+    configured.wait(days=400)
+    report = configured.sync_back()
+    assert set(counts(report["journals"])) == {"read", "skipped"}
+    assert set(counts(report["recognitions"])) == {"read", "skipped"}
+    assert (configured.state_back("journals", key).rule, configured.batches()) == ("handled by hand", [])

@@ -114,7 +114,7 @@ def test_another_due_date_of_an_unpaid_invoice_makes_a_new_one(sync: Outward) ->
     go(sync)
     put(sync, due="2026-12-31")
     go(sync)
-    assert (invoices(sync), held(sync)["status"]) == (["VN-1-2"], "voided")
+    assert (invoices(sync), held(sync)["status"]) == (["VN-1--2"], "voided")
 
 
 def test_another_due_date_of_a_paid_invoice_is_nothing(sync: Outward) -> None:
@@ -135,14 +135,14 @@ def test_what_changed_before_an_unanswered_import_was_known_is_followed(sync: Ou
     assert told(sync).startswith("failed")
     put(sync, **({"lines": [("1", "200")]} if later == "lines" else {"status": "Voided"}))
     sync.settle()
-    assert (held(sync)["status"], invoices(sync)) == ("voided", ["VN-1-2"] if later == "lines" else [])
+    assert (held(sync)["status"], invoices(sync)) == ("voided", ["VN-1--2"] if later == "lines" else [])
 
 
 def test_an_invoice_that_comes_back_after_it_was_voided_is_imported_anew(sync: Outward) -> None:
     for status in ("Open", "Voided", "Open"):
         put(sync, status=status)
         go(sync)
-    assert invoices(sync) == ["VN-1-2"]
+    assert invoices(sync) == ["VN-1--2"]
 
 
 def test_an_invoice_that_a_person_voided_is_not_imported_again(sync: Outward) -> None:
@@ -215,3 +215,23 @@ def test_an_invoice_of_a_customer_that_a_person_deleted_is_told(sync: Outward, d
     else:
         assert "its id stays taken" in told(sync, "customers", "10001")
         assert told(sync).startswith("rejected")
+
+
+def test_no_number_of_visma_s_is_taken_for_an_invoice_that_was_imported_anew(sync: Outward) -> None:
+    """Invoice 1-2 stays what it is when invoice 1 of the same customer is imported anew, and the other way round."""
+    other = bill("1", ONE, {}, "PO-1", "Open", DUE) | {"referenceNumber": "1-2"}
+    put(sync)
+    sync.visma.put(other)
+    go(sync)
+    put(sync, lines=[("2", "100")])
+    go(sync)
+    assert invoices(sync) == ["VN-1--2", "VN-1-2"]
+    assert (held(sync, "VN-1-2")["total"], held(sync, "VN-1--2")["total"]) == (TOTAL, 2 * TOTAL)
+
+
+def test_a_number_that_could_be_taken_for_one_imported_anew_is_rejected(sync: Outward) -> None:
+    """With what to do."""
+    sync.visma.put(bill("1", ONE, {}, "PO-1", "Open", DUE) | {"referenceNumber": "1--2"})
+    go(sync)
+    assert told(sync, key="Invoice-1--2").startswith("rejected: The number 1--2")
+    assert invoices(sync) == []

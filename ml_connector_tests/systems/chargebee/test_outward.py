@@ -192,27 +192,27 @@ def test_changed_lines_of_an_unpaid_invoice_make_a_new_one(sync: Sync) -> None:
     """The old one is voided, the new one has the next id, and later payments go to it."""
     number = order(sync)["referenceNumber"]
     sync.sync_out()
-    _change_amounts(sync, number)
+    change_amounts(sync, number)
     sync.sync_out()
     assert imported(sync, number)["status"] == "voided"
-    assert imported(sync, number, "-2")["total"] == imported(sync, number)["total"] * 2
+    assert imported(sync, number, "--2")["total"] == imported(sync, number)["total"] * 2
     sync.visma.control("POST", f"invoices/{number}/pay", {"amount": 10})
     sync.sync_out()
-    assert imported(sync, number, "-2")["amount_paid"] == 1_000
+    assert imported(sync, number, "--2")["amount_paid"] == 1_000
 
 
 def test_changed_lines_of_a_paid_invoice_are_rejected_with_what_to_do(sync: Sync) -> None:
     number = order(sync)["referenceNumber"]
     sync.visma.control("POST", f"invoices/{number}/pay", {"amount": 10})
     sync.sync_out()
-    _change_amounts(sync, number)
+    change_amounts(sync, number)
     report = sync.sync_out()["invoices"].total
     assert report.rejected == 1
     assert "credit note" in (sync.state_out("invoices", f"Invoice-{number}").reason or "")
     assert imported(sync, number)["status"] == "posted"
 
 
-def _change_amounts(sync: Sync, number: str) -> None:
+def change_amounts(sync: Sync, number: str) -> None:
     """Everything costs twice as much."""
     row = sync.visma.http.get(f"/v1/customerinvoice/{number}", params={"expandTaxDetails": "true"}).json()
     twice = {name: row[name] * 2 for name in row if isinstance(row[name], float) and name != "exchangeRate"}
@@ -253,6 +253,31 @@ def test_an_import_whose_answer_is_lost_stands_once(sync: Sync, fault: str) -> N
     sync.send("invoices")
     assert imported(sync, number)["status"] in ("posted", "not_paid")
     assert sync.state_out("invoices", f"Invoice-{number}").outcome == "created"
+
+
+def test_a_key_refused_at_the_import_leaves_no_doubt(sync: Sync) -> None:
+    """Nothing was imported, so the next run does not wait."""
+    numbers = [order(sync)["referenceNumber"] for _ in range(3)]
+    sync.chargebee.control("faults", [{"fault": "expired_token", "path": "import_invoice"}])
+    assert sync.sync_out()["invoices"].stopped is not None
+    sync.chargebee.control("faults", [])
+    assert sync.send("invoices")["invoices"].total.created == 3
+    assert {imported(sync, number)["status"] for number in numbers} <= {"posted", "not_paid"}
+
+
+def test_a_key_refused_between_two_writes_leaves_the_change_in_doubt(sync: Sync) -> None:
+    """The old invoice is voided by then, and nobody knows of it before it is looked at again."""
+    number = order(sync)["referenceNumber"]
+    sync.sync_out()
+    change_amounts(sync, number)
+    sync.chargebee.control("faults", [{"fault": "expired_token", "path": "import_invoice"}])
+    assert sync.sync_out()["invoices"].stopped is not None
+    assert imported(sync, number)["status"] == "voided"
+    sync.chargebee.control("faults", [])
+    assert sync.send("invoices")["invoices"].total.failed == 1
+    sync.wait(minutes=10)
+    sync.send("invoices")
+    assert imported(sync, number, "--2")["status"] in ("posted", "not_paid")
 
 
 def test_an_id_that_somebody_else_took_is_rejected(sync: Sync) -> None:

@@ -99,6 +99,18 @@ def test_an_answer_that_never_comes_makes_no_second_invoice(sync: Sync, fault: s
     assert len(documents(sync)) == 1
 
 
+@pytest.mark.parametrize("path", [POST, "connect/token"])
+def test_a_refused_token_leaves_no_doubt(sync: Sync, path: str) -> None:
+    """Nothing was sent, so the next run does not wait."""
+    subscribed(sync)
+    sync.visma.fault("expired_token", path=path, method="POST")
+    report = sync.sync_back()["journals"]
+    assert (report.stopped is not None, len(report.unfinished)) == (True, 1)
+    sync.visma.control("POST", "faults", [])
+    assert counts(sync.post("journals")["journals"]) == {"read": 1, "created": 1}
+    assert len(documents(sync)) == 1
+
+
 def _posts(sync: Sync) -> list[dict[str, Any]]:
     log = sync.visma.control("GET", "calls")["log"]
     return [call for call in log if call["path"] == "/v2/customerinvoice" and call["method"] == "POST"]
@@ -109,7 +121,7 @@ def test_no_history_of_faults_makes_two(sync: Sync, seed: int) -> None:
     """Whatever goes wrong, on the create, on the look-up or on the release, each document ends up there once."""
     chance = random.Random(seed)
     subscribed(sync)
-    faults = ["lost_answer", "server_error", "false_error", "reset"]
+    faults = ["lost_answer", "server_error", "false_error", "reset", "expired_token"]
     for _ in range(6):
         method = chance.choice(["POST", "GET"])
         sync.visma.fault(chance.choice(faults), path="customerinvoice", method=method, times=chance.randint(1, 3))

@@ -287,6 +287,18 @@ def test_a_voided_invoice_counts_only_credit_notes_that_stand() -> None:
     assert isinstance(wishes["journals void/INV-1"], Desired)
 
 
+def test_voiding_what_was_never_posted_reverses_nothing() -> None:
+    """The invoice is older than `from`: it is for people to reverse, wherever it stands; its months likewise."""
+    void = {"status": "voided", "voided_at": START + 40 * DAY}
+    invoice = document([line(1, 12_000, START, YEAR)], START, **void)
+    wishes = made_of({"invoice": invoice}, **{"from": "2026-12-01"})
+    old, reversal = wishes["journals invoice/INV-1"], wishes["journals void/INV-1"]
+    assert (isinstance(old, Skip), isinstance(reversal, Reject)) == (True, True)
+    assert "reverse it there" in reversal.reason  # type: ignore[union-attr]
+    assert all(isinstance(wish, Skip) for key, wish in wishes.items() if key.startswith("recognitions "))
+    assert isinstance(made_of({"invoice": invoice})["journals void/INV-1"], Desired)
+
+
 def test_a_credit_note_has_its_own_rate() -> None:
     """It stands in a list there; a rate that is none is said."""
     note = document([line(1, 10_000, START, START)], START, id="CN-1", currency_code="EUR")

@@ -8,11 +8,13 @@ from datetime import timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ml_connector.engine.records import Change, Doubt, Operation, Outcome, Result
+from ml_connector.http import Stopped
 from ml_connector.http.clock import now
 from ml_connector.systems.visma.journal_writer import SETTLE, JournalWriter
 from ml_connector.systems.visma.ledger import Ledger
@@ -26,12 +28,16 @@ POST = {"path": f"{PATH}$", "method": "POST", "times": 1}
 
 @dataclass
 class Delivery:
-    """Keeps what the writer remembers, as the engine would."""
+    """Keeps what the writer says, as the engine would."""
 
     remembered: list[tuple[Sequence[str], str]] = field(default_factory=list)
+    unsent: list[str] = field(default_factory=list)
 
     def remember(self, keys: Sequence[str], reference: str) -> None:
         self.remembered.append((keys, reference))
+
+    def not_sent(self, key: str) -> None:
+        self.unsent.append(key)
 
 
 def writer(visma: Visma) -> JournalWriter:
@@ -82,6 +88,27 @@ def test_a_transaction_is_created_on_hold_with_its_reference_on_every_line(visma
     assert {one["referenceNumber"] for one in batch["journalTransactionLines"]} == {"CBA"}
 
 
+@pytest.mark.parametrize(
+    ("base_currency", "currency", "rate", "outcome"),
+    [
+        ("NOK", "EUR", 11.5, Outcome.CREATED),
+        (None, "EUR", 11.5, Outcome.CREATED),
+        ("EUR", "USD", 0.92, Outcome.REJECTED),
+        ("EUR", "EUR", None, Outcome.REJECTED),
+        (None, "NOK", 0.087, Outcome.REJECTED),
+    ],
+)
+def test_a_rate_that_leads_to_another_base_currency_is_rejected(
+    visma: Visma, base_currency: str | None, currency: str, rate: float | None, outcome: Outcome
+) -> None:
+    """The company keeps its books in NOK; what to do is said."""
+    one = change()
+    one.body["members"].update(currencyId=currency, **({"exchangeRate": rate} if rate else {}))
+    (result,) = deliver(visma, one._replace(body={**one.body, "base_currency": base_currency}))
+    assert (result.outcome, len(standing(visma))) == (outcome, int(outcome is Outcome.CREATED))
+    assert ("by hand" in (result.reason or "")) is (outcome is Outcome.REJECTED)
+
+
 def test_with_release_it_is_posted(visma: Visma) -> None:
     deliver(visma, change(release=True))
     assert [batch["status"] for batch in standing(visma)] == ["Posted"]
@@ -122,6 +149,36 @@ def test_a_call_without_a_clear_answer_is_not_repeated(visma: Visma, fault: str)
     assert len(standing(visma)) <= 1
 
 
+@pytest.mark.parametrize(
+    ("path", "method", "unsent"),
+    [
+        ("connect/token", "POST", True),
+        ("financialPeriod", "GET", True),
+        (f"{PATH}$", "POST", True),
+        ("action/release", "POST", False),
+    ],
+)
+def test_a_refused_token_leaves_in_doubt_only_what_was_created(
+    visma: Visma, path: str, method: str, unsent: bool
+) -> None:
+    """A batch that stands and could not be released stays in doubt, so that it is looked up and released later."""
+    delivery = Delivery()
+    visma.faults({"fault": "expired_token", "path": path, "method": method})
+    with pytest.raises(Stopped):
+        list(writer(visma).deliver([change(release=True)], delivery))
+    assert (delivery.unsent == ["invoice/CBA"], standing(visma) == []) == (unsent, unsent)
+
+
+def test_a_refusal_after_a_create_that_may_have_happened_is_no_proof(visma: Visma) -> None:
+    """The system counts as down with this call, and the call itself may have acted."""
+    delivery, once = Delivery(), {"retries": {"attempts": 1, "outages": 1}}
+    visma.faults({"fault": "lost_answer", **POST})
+    ledger = Ledger(Reader(visma.client(**once), ZoneInfo("Europe/Oslo"), 1000))
+    with pytest.raises(Stopped):
+        list(JournalWriter(ledger).deliver([change()], delivery))
+    assert (delivery.unsent, len(standing(visma))) == ([], 1)
+
+
 @pytest.mark.parametrize("fault", ["server_error", "false_error", "lost_answer", "late_commit"])
 def test_what_is_in_doubt_is_looked_up_and_stands_once(visma: Visma, fault: str) -> None:
     """failures.md 35: what took effect unseen is found by its reference, what did not is created."""
@@ -140,6 +197,24 @@ def _until(holds: Any) -> None:
         if holds():
             return
     raise AssertionError("it never came true")
+
+
+def test_what_is_found_is_told_as_it_stands(visma: Visma) -> None:
+    """Another account and policy were configured before anybody knew of it: the audit has what the books have, and its
+    months follow the policy by which it was posted."""
+    visma.faults({"fault": "lost_answer", **POST})
+    first, delivery = change(), Delivery()
+    first.body["policy"] = "deferred"
+    list(writer(visma).deliver([first], delivery))
+    ((_, remembered),) = delivery.remembered
+    other = change(doubt=long_ago(remembered))
+    other.body["policy"] = "immediate"
+    other.body["members"]["journalTransactionLines"][1]["accountNumber"] = "3100"
+    (result,) = deliver(visma, other)
+    assert (result.facts["period"], result.facts["policy"]) == (PERIOD, "deferred")
+    lines = orjson.loads(result.payload or b"{}")["journalTransactionLines"]
+    assert [line["accountNumber"]["value"] for line in lines] == ["1530", "3000"]
+    assert sum(line.get("debitAmountInCurrency", {"value": 0})["value"] for line in lines) == 1234.56
 
 
 def test_it_is_looked_up_in_the_period_that_was_closed_in_between(visma: Visma) -> None:
