@@ -21,7 +21,7 @@ from ml_connector.systems.chargebee.outward import CREDIT_NOTES, INVOICES
 from ml_connector.systems.chargebee.recognition import JOURNALS, map_recognition
 from ml_connector.systems.chargebee.settings import Settings
 from ml_connector.systems.chargebee.visma_invoices import map_to_invoice
-from ml_connector.systems.visma.journal_writer import SETTLE
+from ml_connector.systems.visma.document_writer import SETTLE
 
 RECOGNITIONS = "recognitions"
 SUBSCRIPTIONS = "subscriptions"

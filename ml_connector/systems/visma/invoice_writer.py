@@ -1,8 +1,6 @@
 """Creates customer invoices and credit notes, each once (Visma reference, section 7).
 
-As with transactions of the general ledger (`journal_writer.py`), Visma has no idempotency key. So every document
-carries a reference of ours in `externalReference`, and one whose create was not answered is looked up by it before it
-is created.
+Every document carries our reference in `externalReference`, and one that is in doubt is looked up by it.
 
 VAT is Visma's to compute. What it comes to is read, and compared with what is expected, before a document is released.
 
@@ -13,22 +11,20 @@ not known), and `members`, the plain members of the update model; its lines are 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from ml_connector.engine.checkpoints import reached
 from ml_connector.engine.ports import Delivery
-from ml_connector.engine.records import Change, Operation, Outcome, Result
-from ml_connector.engine.unsent import sending
-from ml_connector.http import ApiClient, CallProblem, RecordRefused, TornAnswer, to_json
+from ml_connector.engine.records import Change, Outcome, Result
+from ml_connector.http import CallProblem, TornAnswer, to_json
 from ml_connector.http.actions import Action, Decision
-from ml_connector.systems.visma.journal_writer import CHANGED, MISFIT, is_about_period, not_done
-from ml_connector.systems.visma.ledger import GONE, Ledger
-from ml_connector.systems.visma.writer import Writer, wrap
+from ml_connector.systems.visma.document_writer import CHANGED, MISFIT, DocumentWriter, no_period
+from ml_connector.systems.visma.ledger import GONE
+from ml_connector.systems.visma.writer import wrap
 
 NUMBERS = ("quantity", "unitPriceInCurrency", "exchangeRate")
 FOUND_AT_MOST = 100
@@ -69,68 +65,26 @@ class _Standing(NamedTuple):
     period: str | None = None
 
 
-class InvoiceWriter:
+class InvoiceWriter(DocumentWriter[_Standing]):
     """Delivers invoices and credit notes; an engine `Writer`."""
 
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
-        self._client: ApiClient = ledger.client
-        self._writer = Writer(ledger.client)
-
-    @property
-    def calls(self) -> int:
-        return self._client.calls
-
-    def deliver(self, changes: Iterable[Change], delivery: Delivery) -> Iterator[Result]:
-        """One after the other: the order in which documents get their numbers is that of the records."""
-        for change in changes:
-            try:
-                yield self._delivered(change, delivery)
-            except CallProblem as problem:
-                yield not_done(change, problem)
-
-    def resume(self, reference: str, keys: Sequence[str]) -> Iterator[Result]:
-        """Nothing is at work there: what is in doubt is looked up when it is delivered again."""
-        return iter(())
-
-    def settled(self, since: datetime) -> bool:
-        """How long a call may take effect is the flow's `settle`."""
-        return True
-
-    def _delivered(self, change: Change, delivery: Delivery) -> Result:
-        with sending(delivery, change.key):
-            done = self._changed(change) if change.operation is Operation.UPDATE else self._created(change, delivery)
-        return done if isinstance(done, Result) else self._stands(change, done)
-
     def _created(self, change: Change, delivery: Delivery) -> Result | _Standing:
-        """The document, found or made; or why there is none."""
         body, kind = change.body, KINDS[change.body["kind"]]
         period = self._ledger.periods.open_for_customers(body["period"])
         if period is None:
-            return Result(
-                change.key,
-                Outcome.REJECTED,
-                kind="period",
-                reason=f"No financial period from {body['period']} on is open for customers in Visma. Open one, and "
-                "replay the record.",
-            )
+            return no_period(change, "for customers in Visma")
         if change.doubt is not None and (found := self._find(kind, body["reference"])):
             return _Standing(found[0], to_json(wrap(_members(body, kind, period.code))), also=found[1:])
         if (misfit := self._ledger.misfit(body)) is not None:
             return Result(change.key, Outcome.REJECTED, kind=MISFIT, reason=misfit)
         delivery.remember([change.key], body["reference"])
         members = _members(body, kind, period.code)
-        try:
-            written = self._writer.create(f"/v2/{kind.name}", members)
-        except RecordRefused as problem:
-            if is_about_period(problem):
-                self._ledger.forget_periods()  # closed since they were read: the next attempt takes the next one
-            raise
+        written = self._create(f"/v2/{kind.name}", members)
         reached("visma: document created")
         return _Standing(written.key, to_json(wrap(members)), correlation_id=written.correlation_id, period=period.name)
 
     def _stands(self, change: Change, standing: _Standing) -> Result:
-        """The document is there. It is released if that is wanted, and if it comes to what it should."""
+        """Released only if it comes to what it should."""
         body, kind = change.body, KINDS[change.body["kind"]]
         number, also, period = standing.number, standing.also, standing.period
         name, notes = f"{kind.title} {number}", []
@@ -164,7 +118,6 @@ class InvoiceWriter:
         )
 
     def _changed(self, change: Change) -> Result:
-        """What stands in Visma is not edited by us. If it comes to what it should by now, that is noted."""
         name, kind = str(change.facts.get("batch", "")), KINDS[change.body["kind"]]
         if name.startswith(f"{kind.title} "):
             row = self._read(kind, name.removeprefix(f"{kind.title} "))

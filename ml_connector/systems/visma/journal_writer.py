@@ -1,8 +1,7 @@
 """Creates transactions of the general ledger, each once (Visma reference, sections 7 and 9).
 
-Visma has no idempotency key. So every line of a transaction carries a reference of ours, and a create whose answer
-never came, or that ended in a 500, is never repeated blindly: it stays in doubt until Visma cannot carry it out any
-more, and then its reference is looked up in the periods where it may stand. Only what is not there is created.
+Every line of a transaction carries our reference, and one that is in doubt is looked up in the periods where it may
+stand.
 
 The body of a change: `reference`, `period` (`2026-11`), `release`, `base_currency`, to which its rate leads (None where
 that is not known), and `members`, the plain members of the update model with amounts as decimal text.
@@ -10,29 +9,23 @@ that is not known), and `members`, the plain members of the update model with am
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
 
 from ml_connector.engine.checkpoints import reached
 from ml_connector.engine.ports import Delivery
-from ml_connector.engine.records import NOTHING, Change, Operation, Outcome, Result
-from ml_connector.engine.unsent import sending
-from ml_connector.http import CallProblem, RecordRefused, Uncertain, to_json
-from ml_connector.systems.visma.ledger import Batch, Ledger, is_same
+from ml_connector.engine.records import Change, Outcome, Result
+from ml_connector.http import to_json
+from ml_connector.systems.visma.document_writer import CHANGED, MISFIT, SETTLE, DocumentWriter, no_period
+from ml_connector.systems.visma.ledger import Batch, is_same
 from ml_connector.systems.visma.periods import Period
-from ml_connector.systems.visma.writer import Writer, wrap
+from ml_connector.systems.visma.writer import wrap
 
 PATH = "/v2/journaltransaction"
 LINES = "journalTransactionLines"
 AMOUNTS = ("debitAmountInCurrency", "creditAmountInCurrency")
 OF_A_LINE = ("accountNumber", *AMOUNTS, "transactionDescription", "note", "referenceNumber")
-CHANGED = "changed after posting"
-MISFIT = "base currency"
-
-SETTLE = timedelta(minutes=5)
-"""For how long a create without an answer may still take effect: Visma cuts a call after four minutes (section 9)."""
 
 
 class _Standing(NamedTuple):
@@ -51,51 +44,14 @@ class _Standing(NamedTuple):
     policy: str | None = None
 
 
-class JournalWriter:
+class JournalWriter(DocumentWriter[_Standing]):
     """Delivers transactions; an engine `Writer`."""
 
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
-        self._client = ledger.client
-        self._writer = Writer(ledger.client)
-
-    @property
-    def calls(self) -> int:
-        return self._client.calls
-
-    def deliver(self, changes: Iterable[Change], delivery: Delivery) -> Iterator[Result]:
-        """One after the other: the order in which batches get their numbers is that of the records."""
-        for change in changes:
-            try:
-                yield self._delivered(change, delivery)
-            except CallProblem as problem:
-                yield not_done(change, problem)
-
-    def resume(self, reference: str, keys: Sequence[str]) -> Iterator[Result]:
-        """Nothing is at work there: what is in doubt is looked up when it is delivered again."""
-        return iter(())
-
-    def settled(self, since: datetime) -> bool:
-        """How long a call may take effect is the flow's `settle`."""
-        return True
-
-    def _delivered(self, change: Change, delivery: Delivery) -> Result:
-        with sending(delivery, change.key):
-            done = self._changed(change) if change.operation is Operation.UPDATE else self._created(change, delivery)
-        return done if isinstance(done, Result) else self._released(change, done)
-
     def _created(self, change: Change, delivery: Delivery) -> Result | _Standing:
-        """The batch, found or made; or why there is none."""
         body = change.body
         period = self._ledger.periods.open_from(body["period"])
         if period is None:
-            return Result(
-                change.key,
-                Outcome.REJECTED,
-                kind="period",
-                reason=f"No financial period from {body['period']} on is open in Visma's general ledger. Open one, and "
-                "replay the record.",
-            )
+            return no_period(change, "in Visma's general ledger")
         if change.doubt is not None:
             there, _, policy = (change.doubt.reference or period.name).partition(" ")
             places = {body["period"], period.name, there}
@@ -108,12 +64,7 @@ class JournalWriter:
             return Result(change.key, Outcome.REJECTED, kind=MISFIT, reason=misfit)
         delivery.remember([change.key], f"{period.name} {body.get('policy', '')}".rstrip())
         members = _members(body, period)
-        try:
-            written = self._writer.create(PATH, members)
-        except RecordRefused as problem:
-            if is_about_period(problem):
-                self._ledger.forget_periods()  # closed since they were read: the next attempt takes the next one
-            raise
+        written = self._create(PATH, members)
         reached("visma: document created")
         batch = Batch(written.key, period.name, "Hold" if members["hold"] else "Balanced")
         return _Standing(batch, to_json(wrap(members)), correlation_id=written.correlation_id)
@@ -125,8 +76,7 @@ class JournalWriter:
             return members
         return {**members, LINES: [{name: line[name] for name in OF_A_LINE if line.get(name)} for line in lines]}
 
-    def _released(self, change: Change, standing: _Standing) -> Result:
-        """The batch stands; where it is wanted, it is posted. That it is not, leaves it where it is."""
+    def _stands(self, change: Change, standing: _Standing) -> Result:
         batch, also = standing.batch, standing.also
         notes = [f"GL {batch.number}."]
         if change.body["release"] and batch.status == "Balanced":
@@ -155,8 +105,6 @@ class JournalWriter:
         )
 
     def _changed(self, change: Change) -> Result:
-        """What stands in Visma is not edited by us: the books are the accountant's. If they hold by now what they
-        should, that is noted; else it is said what differs."""
         number = str(change.facts.get("batch", ""))
         if number and self._ledger.holds(number.removeprefix("GL "), change.body["members"]):
             period = self._ledger.periods.of(str(change.facts.get("period")))
@@ -187,25 +135,3 @@ def _members(body: Mapping[str, Any], period: Period) -> dict[str, Any]:
         for line in members[LINES]
     ]
     return {**members, "financialPeriod": period.code, "hold": not body["release"], LINES: lines}
-
-
-def is_about_period(problem: RecordRefused) -> bool:
-    """Whether a refusal is for a period that was closed since it was looked at."""
-    return "period" in problem.decision.reason.lower()
-
-
-def not_done(change: Change, problem: CallProblem) -> Result:
-    """What a call that did not work makes of a change."""
-    decision = problem.decision
-    refused = isinstance(problem, RecordRefused) and not is_about_period(problem)
-    return Result(
-        change.key,
-        Outcome.REJECTED if refused else Outcome.FAILED,
-        facts=NOTHING,
-        kind=decision.kind,
-        reason=decision.reason,
-        vendor_code=decision.vendor_code,
-        status=problem.status,
-        correlation_id=problem.correlation_id,
-        uncertain=isinstance(problem, Uncertain),
-    )

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from ml_connector.engine.records import Change, Doubt, Operation, Outcome, Result
 from ml_connector.http import Stopped
 from ml_connector.http.clock import now
-from ml_connector.systems.visma.journal_writer import SETTLE, JournalWriter
+from ml_connector.systems.visma.document_writer import SETTLE
+from ml_connector.systems.visma.journal_writer import JournalWriter
 from ml_connector.systems.visma.ledger import Ledger
 from ml_connector.systems.visma.reader import Reader
 from ml_connector_tests.systems.visma.conftest import Visma
