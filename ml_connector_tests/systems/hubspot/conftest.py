@@ -24,7 +24,7 @@ OpenSync = Callable[..., Sync]
 @pytest.fixture(scope="session")
 def hubspot_server() -> Iterator[HubSpot]:
     """One simulator for all tests of the session; use `hubspot`."""
-    with serve_hubspot(search_lag_seconds=0.0) as served:
+    with serve_hubspot() as served:
         yield served
 
 
