@@ -174,8 +174,6 @@ def _create(client: HubSpotClient, settings: TransactionsSettings) -> None:
 
 def _add(client: HubSpotClient, type_id: str, one: Property) -> None:
     """Create it unless it is there by now, as it has to be."""
-    if not _is_missing(one, present(client, type_id)):
-        return
     with stopping(NAME, f"creating the property {one.name} of transactions"):
         try:
             client.post(client.routes.properties(type_id), one.definition | {"groupName": _group(one.kind)})
