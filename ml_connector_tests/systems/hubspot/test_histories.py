@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -160,15 +160,13 @@ def fresh(hubspot: HubSpot) -> Iterator[Sync]:
     with (
         tempfile.TemporaryDirectory() as folder,
         connect(settings(url=hubspot.url, suppliers={}), hubspot.credentials, QUICK) as account,
+        closing(new_database(Path(folder) / "ledger.db")) as database,
     ):
         for step in account.setup():
             step.apply()
-        database = new_database(Path(folder) / "ledger.db")
         vault = Vault.open(database, parse_key(new_key()))
-        yield Sync(
-            Ledger(database, vault, Landings(Path(folder) / "landings", vault.landing_key), "nordic"), hubspot, account
-        )
-        database.close()
+        landings = Landings(Path(folder) / "landings", vault.landing_key)
+        yield Sync(Ledger(database, vault, landings, "nordic"), hubspot, account)
 
 
 def test_any_history_ends_where_visma_says() -> None:

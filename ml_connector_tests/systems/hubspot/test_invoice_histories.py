@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -180,14 +180,16 @@ def fresh(hubspot: HubSpot, line_key: str | None) -> Iterator[DocumentSync]:
     hubspot.start_over()
     flows = {"companies": {}, "contacts": {}, "invoices": {"line_key": line_key}, "transactions": {}}
     chosen = Settings.model_validate({"base_url": hubspot.url, "flows": flows})
-    with tempfile.TemporaryDirectory() as folder, connect(chosen, hubspot.credentials, QUICK) as account:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        connect(chosen, hubspot.credentials, QUICK) as account,
+        closing(new_database(Path(folder) / "ledger.db")) as database,
+    ):
         for one in account.setup():
             one.apply()
-        database = new_database(Path(folder) / "ledger.db")
         vault = Vault.open(database, parse_key(new_key()))
         landings = Landings(Path(folder) / "landings", vault.landing_key)
         yield DocumentSync(Ledger(database, vault, landings, "nordic"), hubspot, account)
-        database.close()
 
 
 @pytest.mark.parametrize("line_key", ["visma_line_key", None], ids=["keyed", "by content"])
