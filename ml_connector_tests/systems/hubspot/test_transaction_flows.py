@@ -186,6 +186,23 @@ def test_without_custom_objects_a_batch_stands_on_its_invoice(poor: DocumentSync
     assert found["visma_transaction_date"] in ("2026-10-01", "1790812800000")
 
 
+def test_without_custom_objects_the_segments_of_a_batch_stand_on_its_invoice(
+    hubspot: HubSpot, open_sync: OpenSync
+) -> None:
+    """Beside the invoice's own, which come from other lines; a value that is taken away is cleared."""
+    hubspot.configure(plan="professional")
+    blocks = {"invoices": {"segments": {"visma_region": 2}}, "transactions": {"segments": {"region": 2}}}
+    opened = open_sync(flows={**FLOWS, **blocks})
+    sync = DocumentSync(opened.ledger, opened.hubspot, opened.account)
+    sync.visma.put(dimension(v0100="East", v0200="West"))
+    lines = [posting("1500", "1250"), posting("3000", "-1000", **in_region("0100")), posting("2700", "-250")]
+    sync.sync(customer(), invoice("100045", line(**in_region("0200"))), batch("000123", *lines))
+    found = sync.hubspot.one("invoices")
+    assert (found["visma_region"], found["visma_transaction_region"]) == ("0200 West", "0100 East")
+    sync.sync(batch())
+    assert not sync.hubspot.one("invoices")["visma_transaction_region"]
+
+
 def test_two_batches_of_one_invoice_come_one_after_the_other(poor: DocumentSync) -> None:
     """An id may stand once in a call (failures.md 10)."""
     reports = poor.sync(customer(), invoice(), batch("000001"), batch("000002"))
