@@ -42,7 +42,7 @@ EXAMPLES = int(os.environ.get("ML_CONNECTOR_TEST_HISTORIES", "60")) // 8
 CUSTOMERS, NUMBERS = ("10001", "10002"), ("1", "2")
 FLOWS = ("companies", "contacts", "contact_companies", "invoices", "credit_notes", "transactions")
 
-OBJECTS = ("invoices/batch", "line_items/batch", "companies/batch", "/2-[0-9]+/batch")
+OBJECTS = ("invoices/batch", "line_items/batch", "companies/batch", "commerce_payments/batch", "/2-[0-9]+/batch")
 
 drawn_line = st.tuples(st.sampled_from(("1", "2", "-1")), st.sampled_from(("10", "33.33")))
 change = st.tuples(
@@ -139,6 +139,7 @@ def verify(sync: DocumentSync) -> None:
     items = {
         str(one["id"]): one["properties"] for one in sync.hubspot.control("records/line_items?count=9999")["records"]
     }
+    payments = {one["id"]: one["hs_initial_amount"] for one in sync.hubspot.records("commerce_payments")}
     by_key = {one["properties"]["visma_invoice_key"]: one for one in made}
     assert len(by_key) == len(made), "an invoice was made twice"
     rows = [row for entity in (INVOICES, CREDIT_NOTES) for row in sync.visma.rows.get(entity, {}).values()]
@@ -151,6 +152,9 @@ def verify(sync: DocumentSync) -> None:
         shapes = [{"discount": "", "hs_discount_percentage": "", **item} for item in lines]
         assert sum(map(amount_of, shapes)) == sign * Decimal(str(row["amountInCurrency"]))
         assert company_of(sync, row["customer"]["number"]) in list(map(str, one["associations"]["companies"]))
+        paid = [payments.pop(str(id_)) for id_ in one["associations"].get("commerce_payments", ())]
+        assert list(map(Decimal, paid)) == [Decimal(str(known["amountPaid"])) for known in row["applications"]]
+    assert not payments, "a payment of no invoice, or made twice"
     verify_transactions(sync, {key: str(one["id"]) for key, one in by_key.items()})
 
 
@@ -178,7 +182,12 @@ def company_of(sync: DocumentSync, number: str) -> str:
 @contextmanager
 def fresh(hubspot: HubSpot, line_key: str | None) -> Iterator[DocumentSync]:
     hubspot.start_over()
-    flows = {"companies": {}, "contacts": {}, "invoices": {"line_key": line_key}, "transactions": {}}
+    flows = {
+        "companies": {},
+        "contacts": {},
+        "invoices": {"line_key": line_key, "payments": "records"},
+        "transactions": {},
+    }
     chosen = Settings.model_validate({"base_url": hubspot.url, "flows": flows})
     with (
         tempfile.TemporaryDirectory() as folder,
