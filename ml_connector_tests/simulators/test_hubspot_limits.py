@@ -77,6 +77,18 @@ def test_associations_have_a_ceiling_of_their_own(hubspot: Hubspot) -> None:
     assert [call().status_code for call in calls] == [200, 200, 200]
 
 
+def test_associations_have_a_day_of_their_own(hubspot: Hubspot) -> None:
+    """429 DAILY for them alone, until midnight."""
+    hubspot.configure(association_daily=1)
+    path = "/crm/v4/associations/contacts/companies/batch/read"
+    answers = [hubspot.http.post(path, json={"inputs": []}) for _ in range(2)]
+    assert answers[0].status_code == 200
+    assert (answers[1].status_code, answers[1].json()["policyName"]) == (429, "DAILY")
+    assert hubspot.http.get(f"{V3}/companies").status_code == 200
+    hubspot.configure(clock_offset_seconds=86_400.0)
+    assert hubspot.http.post(path, json={"inputs": []}).status_code == 200
+
+
 def test_refused_calls_are_not_counted(hubspot: Hubspot) -> None:
     """What was refused for its number uses nothing up; calls are told by class."""
     hubspot.configure(burst=2)

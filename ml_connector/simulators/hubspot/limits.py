@@ -40,14 +40,15 @@ class Limits:
         self._burst, self._search, self._associations = Rolling(), Rolling(), Rolling()
         self.upserts = Rolling()
         self._day = ""
-        self.daily_used = 0
+        self.daily_used = self.associations_used = 0
 
     def take(self, call_class: str) -> Reply | None:
         """Count a call; the answer to give instead of it when there are too many."""
         settings = self._settings
         burst, daily, associations = settings.limits
         self._turn_of_day()
-        if self.daily_used >= daily:
+        is_association = call_class in ASSOCIATIONS
+        if self.daily_used >= daily or (is_association and self.associations_used >= settings.association_daily):
             return self.refusal("DAILY", "You have reached your daily limit.")
         if call_class == SEARCH:
             if self._search.count(1.0) >= settings.search_per_second:
@@ -56,12 +57,13 @@ class Limits:
         elif not (call_class == "association_batch" and settings.association_batches == "exempt"):
             if self._burst.count(settings.burst_seconds) >= burst:
                 return self.burst_refusal()
-            if call_class in ASSOCIATIONS:
+            if is_association:
                 if self._associations.count(settings.burst_seconds) >= associations:
                     return self.burst_refusal()
                 self._associations.add()
             self._burst.add()
         self.daily_used += 1
+        self.associations_used += is_association
         return None
 
     def headers(self, call_class: str) -> dict[str, str]:
@@ -102,7 +104,7 @@ class Limits:
         """The daily count begins anew at midnight in the portal's time zone."""
         today = self._settings.now().astimezone(ZoneInfo(self._settings.time_zone)).date().isoformat()
         if today != self._day:
-            self._day, self.daily_used = today, 0
+            self._day, self.daily_used, self.associations_used = today, 0, 0
 
 
 def _too_many(body: Mapping[str, Any]) -> Reply:

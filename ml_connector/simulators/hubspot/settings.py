@@ -70,6 +70,8 @@ class HubspotSettings(SimulatorSettings):
     """Search calls of the whole account (section 6)."""
     association_burst: int | None = None
     """Association calls in `burst_seconds`, beside the common limit; None is the plan's (section 7)."""
+    association_daily: int = 500_000
+    """Association calls a day, whatever the plan (section 7)."""
     association_batches: Literal["limited", "exempt"] = "limited"
     """Whether association batches count for ten seconds: documents and specification disagree (section 7)."""
     search_limit_body: Literal["category", "policy"] = "category"

@@ -10,12 +10,14 @@ import time
 from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from ml_connector.http import Pace
 
 ASSOCIATIONS = {100: 100, 190: 150}
 """Calls of all kinds that a plan allows in ten seconds -> calls about associations among them (sections 7 and 12)."""
+ASSOCIATIONS_A_DAY = 500_000
+"""Calls about associations that HubSpot answers in a day, whatever the plan (section 7). No header tells of them."""
 SEARCH_GAP = 0.25
 """Seconds between two searches: 5 a second are allowed for the whole account (section 6), and others search too."""
 
@@ -59,19 +61,24 @@ class RatePace(Pace):
 
 
 class AssociationPace(Pace):
-    """Calls about associations: at the pace of all others, and below a ceiling of their own.
+    """Calls about associations: at the pace of all others, and below ceilings of their own, in ten seconds and a day.
 
-    The documents name one, the specification exempts the batches from it (section 7): so the stricter holds.
+    The documents name them, the specification exempts the batches from the first (section 7): so the stricter holds.
+    The day's calls are those of this connection; with what other runs and programs called, HubSpot may refuse earlier.
 
     Args:
         others: the pace of the account.
-        interval: seconds in which the ceiling holds.
+        interval: seconds in which the first ceiling holds.
+        daily: the second ceiling.
     """
 
-    def __init__(self, others: RatePace, interval: float = 10.0) -> None:
+    def __init__(self, others: RatePace, interval: float = 10.0, daily: int = ASSOCIATIONS_A_DAY) -> None:
         super().__init__(others.connections)
         self._others = others
         self._interval = interval
+        self._daily = daily
+        self._day = _today()
+        self._of_the_day = 0
         self._ceiling = min(ASSOCIATIONS.values())
         self._begun: deque[float] = deque()
 
@@ -95,11 +102,16 @@ class AssociationPace(Pace):
     def _hold(self, now: float) -> float:
         while self._begun and self._begun[0] <= now - self._interval:
             self._begun.popleft()
+        if (today := _today()) != self._day:
+            self._day, self._of_the_day = today, 0
+        if self._of_the_day >= self._daily:
+            return max(_to_midnight(), self.patience + 1)
         seconds = super()._hold(now)
         if len(self._begun) >= self._ceiling:
             seconds = max(seconds, self._begun[0] + self._interval - now)
         if seconds <= 0:
             self._begun.append(now)
+            self._of_the_day += 1
         return seconds
 
 
@@ -121,6 +133,10 @@ class SearchPace(Pace):
 def _number(headers: Mapping[str, str], name: str) -> int | None:
     text = headers.get(f"x-hubspot-ratelimit-{name}") or ""
     return int(text) if text.isascii() and text.isdigit() else None
+
+
+def _today() -> date:
+    return datetime.now(UTC).date()
 
 
 def _to_midnight() -> float:

@@ -219,6 +219,15 @@ class FlowsSettings(Block):
             raise ValueError("supplier_key and customer_key must be different properties: a company may be both")
         return self
 
+    @model_validator(mode="after")
+    def _batches_are_apart(self) -> Self:
+        """Where there is no custom object, two flows write to invoices."""
+        if self.invoices is not None and self.transactions is not None:
+            of_invoices = {*self.invoices.sources, *self.invoices.segments}
+            if taken := sorted(of_invoices & self.transactions.invoice_types.keys()):
+                raise ValueError(f"invoices: {', '.join(taken)} is written by the flow transactions")
+        return self
+
 
 class Settings(Block):
     """One HubSpot account."""

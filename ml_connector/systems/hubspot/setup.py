@@ -71,8 +71,6 @@ def _has_group(client: HubSpotClient, kind: str) -> bool:
 
 def _group(client: HubSpotClient, kind: str) -> None:
     """Create it unless it is there by now."""
-    if _has_group(client, kind):
-        return
     with stopping(NAME, f"creating the property group {GROUP} of {kind}"):
         try:
             client.post(client.routes.groups(kind), {"name": GROUP, "label": GROUP_LABEL, "displayOrder": -1})
@@ -83,8 +81,6 @@ def _group(client: HubSpotClient, kind: str) -> None:
 
 def _property(client: HubSpotClient, one: Property) -> None:
     """Create it unless it is there by now, as it has to be."""
-    if not _is_missing(one, present(client, one.kind)):
-        return
     with stopping(NAME, f"creating the property {one.name} of {one.kind}"):
         try:
             client.post(client.routes.properties(one.kind), one.definition)

@@ -11,7 +11,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from ml_connector.systems.hubspot.segments import SegmentNumber
-from ml_connector.systems.hubspot.setting_types import Block, Property
+from ml_connector.systems.hubspot.setting_types import Block, Property, property_name
 
 _OBJECT = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,49}")
 _ACCOUNTS = re.compile(r"(?P<low>\d{1,10})-(?P<high>\d{1,10})|(?P<prefix>\w{0,10})\*|(?P<one>\w{1,10})")
@@ -40,7 +40,15 @@ INVOICE_TYPES: Mapping[str, str] = {
     "visma_transaction_period": "string",
     "visma_transaction_sales": "number",
 }
-"""The properties of invoices where there is no custom object."""
+"""The properties of invoices where there is no custom object, besides those of segments."""
+
+
+def on_invoices(segment: str) -> str:
+    """The property of invoices that holds what this property of the custom object would: invoices have segments, too.
+
+    Raises ValueError for a name that is too long with what stands before it.
+    """
+    return property_name(f"visma_transaction_{segment}")
 
 
 def _object(name: str) -> str:
@@ -75,7 +83,9 @@ class TransactionsSettings(Block):
         "visma_transaction_key", description="the unique property of the custom object that holds our key"
     )
     segments: dict[Property, SegmentNumber] = Field(
-        {}, description="property of the custom object -> segment of the subaccounts of the lines that count"
+        {},
+        description="property of the custom object (on invoices: visma_transaction_ and its name) -> segment of the "
+        "subaccounts of the lines that count",
     )
     document_types: dict[str, str] = Field(
         {"INV": "Invoice", "CRM": "CreditNote"},
@@ -86,7 +96,14 @@ class TransactionsSettings(Block):
     def _segments_are_no_others(self) -> Self:
         if taken := self.segments.keys() & {self.transaction_key, *OBJECT_TYPES}:
             raise ValueError(f"segments: {', '.join(sorted(taken))} is written by the flow itself")
+        if taken := {name for name in self.segments if on_invoices(name) in INVOICE_TYPES}:
+            raise ValueError(f"segments: {', '.join(sorted(taken))} would be {on_invoices(min(taken))} on invoices")
         return self
+
+    @cached_property
+    def invoice_types(self) -> Mapping[str, str]:
+        """The properties of invoices where there is no custom object, and the types that `setup` gives them."""
+        return {**INVOICE_TYPES, **{on_invoices(name): "string" for name in self.segments}}
 
     @cached_property
     def is_sales(self) -> Callable[[str], bool]:

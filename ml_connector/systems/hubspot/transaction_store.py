@@ -17,7 +17,7 @@ from ml_connector.http import RecordRefused, stop, stopping
 from ml_connector.systems.hubspot.client import HubSpotClient
 from ml_connector.systems.hubspot.errors import NAME, SETUP
 from ml_connector.systems.hubspot.properties import INVOICES, NOT_UNIQUE, Present, Property, present
-from ml_connector.systems.hubspot.transaction_settings import INVOICE_TYPES, OBJECT_TYPES, TransactionsSettings
+from ml_connector.systems.hubspot.transaction_settings import OBJECT_TYPES, TransactionsSettings
 from ml_connector.systems.registry import Finding, SetupStep
 
 FORBIDDEN, TAKEN = 403, 409
@@ -136,7 +136,7 @@ def on_invoices(client: HubSpotClient) -> Sequence[Property]:
 
 def _needed(store: Store, settings: TransactionsSettings) -> Iterator[Property]:
     if not store.is_object:
-        yield from (Property(INVOICES, name, type=type_) for name, type_ in INVOICE_TYPES.items())
+        yield from (Property(INVOICES, name, type=type_) for name, type_ in settings.invoice_types.items())
         return
     yield Property(settings.object, settings.transaction_key, unique=True)
     yield from (Property(settings.object, name, type=type_) for name, type_ in OBJECT_TYPES.items())
@@ -174,8 +174,6 @@ def _create(client: HubSpotClient, settings: TransactionsSettings) -> None:
 
 def _add(client: HubSpotClient, type_id: str, one: Property) -> None:
     """Create it unless it is there by now, as it has to be."""
-    if not _is_missing(one, present(client, type_id)):
-        return
     with stopping(NAME, f"creating the property {one.name} of transactions"):
         try:
             client.post(client.routes.properties(type_id), one.definition | {"groupName": _group(one.kind)})

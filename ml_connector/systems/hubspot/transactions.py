@@ -15,7 +15,7 @@ from ml_connector.systems.hubspot.fields import as_text
 from ml_connector.systems.hubspot.invoice_lines import ZERO, digits, is_usable
 from ml_connector.systems.hubspot.parties import UNREADABLE, parsed
 from ml_connector.systems.hubspot.segments import segment_names, segment_properties
-from ml_connector.systems.hubspot.transaction_settings import TransactionsSettings
+from ml_connector.systems.hubspot.transaction_settings import TransactionsSettings, on_invoices
 from ml_connector.systems.visma.models import JournalLine, JournalTransaction
 
 TRANSACTIONS: Final = "visma.journal_transactions"
@@ -63,7 +63,10 @@ def map_transaction(
     segments = segment_properties(settings.segments, subaccounts, segment_names(record))
     body: dict[str, Any] = {
         "properties": {**_properties(batch, settings), **segments},
-        "invoice": _on_invoices(batch, settings),
+        "invoice": {
+            **_on_invoices(batch, settings),
+            **{on_invoices(name): value for name, value in segments.items()},
+        },
     }
     if portal is not None:
         body["portal"] = portal

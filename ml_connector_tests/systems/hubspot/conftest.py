@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ OpenSync = Callable[..., Sync]
 @pytest.fixture(scope="session")
 def hubspot_server() -> Iterator[HubSpot]:
     """One simulator for all tests of the session; use `hubspot`."""
-    with serve_hubspot(search_lag_seconds=0.0) as served:
+    with serve_hubspot() as served:
         yield served
 
 
@@ -70,16 +70,15 @@ def target(open_target: OpenTarget) -> Target:
 @pytest.fixture
 def open_sync(tmp_path: Path, open_target: OpenTarget) -> Iterator[OpenSync]:
     """A sync with these settings."""
-    database = new_database(tmp_path / "ledger.db")
-    vault = Vault.open(database, parse_key(new_key()))
-    ledger = Ledger(database, vault, Landings(tmp_path / "landings", vault.landing_key), "nordic")
+    with closing(new_database(tmp_path / "ledger.db")) as database:
+        vault = Vault.open(database, parse_key(new_key()))
+        ledger = Ledger(database, vault, Landings(tmp_path / "landings", vault.landing_key), "nordic")
 
-    def open_one(**others: Any) -> Sync:
-        target = open_target(**others)
-        return Sync(ledger, target.hubspot, target.account)
+        def open_one(**others: Any) -> Sync:
+            target = open_target(**others)
+            return Sync(ledger, target.hubspot, target.account)
 
-    yield open_one
-    database.close()
+        yield open_one
 
 
 @pytest.fixture

@@ -115,6 +115,16 @@ def test_a_scope_that_is_missing_is_named(open_account: Open, hubspot: HubSpot) 
     assert findings(open_account())["scopes"].ok
 
 
+def test_a_service_key_serves_like_the_token_of_a_private_app(open_account: Open, hubspot: HubSpot) -> None:
+    """Also if HubSpot does not tell its scopes at the address of private apps (HubSpot reference, section 2)."""
+    hubspot.faults({"fault": "expired_token", "path": "access-token-info"})
+    account = open_account()
+    set_up(account)
+    found = findings(account)
+    assert all(finding.ok for finding in found.values())
+    assert found["scopes"].what.startswith("HubSpot does not say what the token may do")
+
+
 def test_a_right_that_is_missing_stops_the_setup(open_account: Open, hubspot: HubSpot) -> None:
     """With the scope's name, as HubSpot gives it."""
     hubspot.configure(scopes=[one for one in hubspot.settings.scopes if one != "crm.schemas.companies.write"])

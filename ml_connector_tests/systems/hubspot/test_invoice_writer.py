@@ -339,6 +339,23 @@ def test_the_deal_with_the_reference_is_linked(open_invoices: Any, unique: bool)
     assert len(searched) == (0 if unique else 1)
 
 
+def test_a_deal_leads_to_its_invoice_and_that_to_its_payment(open_invoices: Any) -> None:
+    """By HubSpot's own links, as people follow them from the deal."""
+    how = {**BY_ORDER, "payments": "records"}
+    target = open_invoices(**how)
+    order_property(target, unique=True)
+    sold = deal(target, order_number="PO-7")
+    send(
+        target,
+        change(invoice(paid=[payment("250")]), **how),
+        change(invoice("100046", customerRefNumber="PO-8"), **how),
+    )
+    (found,) = target.hubspot.control(f"records/deals/{sold}")["associations"]["invoices"]
+    (paid,) = linked(target.hubspot, str(found), "commerce_payments")
+    assert target.hubspot.one("invoices", id=str(found))["visma_document_number"] == "100045"
+    assert target.hubspot.one("commerce_payments", id=paid)["hs_initial_amount"] == "250"
+
+
 def test_another_reference_leads_to_another_deal(open_invoices: Any) -> None:
     """The first one is taken off; without any deal there is none."""
     target = open_invoices(**BY_ORDER)

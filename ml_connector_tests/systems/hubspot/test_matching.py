@@ -16,7 +16,14 @@ from ml_connector_tests.systems.hubspot.conftest import OpenSync, OpenTarget
 from ml_connector_tests.systems.hubspot.support import Target, change, counts, customer, desired
 
 BY_DOMAIN = {"match": {"domain": "main_contact.email"}}
-IN_ORDER = {"match": {"erp_number": "number", "domain": "main_contact.email", "phone": "main_contact.phone1"}}
+IN_ORDER = {
+    "match": {
+        "erp_number": "number",
+        "billing_email": "main_contact.email",
+        "domain": "main_contact.email",
+        "phone": "main_contact.phone1",
+    }
+}
 
 
 def wishes(block: dict[str, Any], *rows: dict[str, Any]) -> list[Change]:
@@ -68,7 +75,9 @@ def test_the_configured_order_decides(open_target: OpenTarget) -> None:
     """What the first property finds is not looked for by the next."""
     target = open_target(companies=IN_ORDER | {"match": {**IN_ORDER["match"]}})
     add_property(target, "erp_number")
-    by_number = target.hubspot.make("companies", name="A", erp_number="10001")
+    add_property(target, "billing_email")
+    by_number = target.hubspot.make("companies", name="A", erp_number="10001", billing_email="faktura@stor.no")
+    by_email = target.hubspot.make("companies", name="E", billing_email="Faktura@Liten.no")
     target.hubspot.make("companies", name="B", domain="nordfisk.no")
     by_domain = target.hubspot.make("companies", name="C", domain="kunde.no")
     by_phone = target.hubspot.make("companies", name="D", phone="+4798000000")
@@ -76,9 +85,10 @@ def test_the_configured_order_decides(open_target: OpenTarget) -> None:
         customer("10001"),
         customer("10002", "post@kunde.no", mainContact={"email": "post@kunde.no", "phone1": "+47 980 00 000"}),
         customer("10003", None, mainContact={"phone1": "+47 98 00 00 00"}),
+        customer("10004", "faktura@liten.no"),
     ]
     results = send(target, IN_ORDER, *rows)
-    assert [results[row["number"]].facts["id"] for row in rows] == [by_number, by_domain, by_phone]
+    assert [results[row["number"]].facts["id"] for row in rows] == [by_number, by_domain, by_phone, by_email]
 
 
 def test_several_companies_are_a_rejection_that_names_them(open_target: OpenTarget) -> None:

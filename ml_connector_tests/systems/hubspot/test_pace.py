@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from ml_connector.http.pace import TooLong
 from ml_connector.systems.hubspot.client import HubSpotClient
 from ml_connector.systems.hubspot.pace import AssociationPace, RatePace, SearchPace
 from ml_connector_tests.systems.hubspot.conftest import OpenTarget
-from ml_connector_tests.systems.hubspot.support import HubSpot, change, customer, desired
+from ml_connector_tests.systems.hubspot.support import HubSpot, Sync, change, counts, customer, desired
 
 
 def headers(left: int, most: int = 100, interval: int = 10_000, day: int = 1_000) -> dict[str, str]:
@@ -66,6 +67,24 @@ def test_associations_have_a_ceiling_of_their_own() -> None:
     assert seconds_of(unknown, 101) > 0.2
 
 
+def test_the_day_of_associations_stops_before_it_is_passed() -> None:
+    """failures.md 19: 500,000 of them, whatever the headers say is left; other calls go on."""
+    others = RatePace(1)
+    pace = AssociationPace(others, daily=3)
+    seconds_of(pace, 3, left=190, most=190)
+    with pytest.raises(TooLong), pace.turn():
+        pass
+    assert seconds_of(others, 1) < 0.05
+
+
+def test_the_day_of_associations_begins_anew() -> None:
+    """A run that goes on beyond midnight may call again."""
+    pace = AssociationPace(RatePace(1), daily=1)
+    seconds_of(pace, 1)
+    pace._day -= timedelta(days=1)
+    assert seconds_of(pace, 1) < 0.05
+
+
 def test_associations_keep_to_the_pace_of_all_calls() -> None:
     """What is used up of the ten seconds is so for them as well, and what their answers say counts for the others."""
     others = RatePace(1)
@@ -114,6 +133,18 @@ def test_the_day_of_the_account_stops_the_delivery(open_target: OpenTarget, hubs
     hubspot.control("usage", {"daily_used": 1_000_000})
     with pytest.raises(StoppedProblem, match="calls of the day are used up"):
         list(target.results("companies", change(desired("companies", customer()))))
+
+
+def test_the_day_of_associations_stops_links_until_it_is_over(sync: Sync, hubspot: HubSpot) -> None:
+    """failures.md 19: HubSpot says so, whoever used them up; what is no link was delivered, and links come later."""
+    hubspot.configure(association_daily=0)
+    reports = sync.sync(customer())
+    assert [counts(reports[name]) for name in ("companies", "contacts")] == [{"read": 1, "created": 1}] * 2
+    stopped = reports["contact_companies"].stopped
+    assert stopped is not None
+    assert "calls of the day are used up" in str(stopped)
+    hubspot.configure(association_daily=1)
+    assert counts(sync.deliver()["contact_companies"]) == {"read": 1, "created": 1}
 
 
 def test_what_other_programs_need_of_the_day_is_left_to_them(open_target: OpenTarget, hubspot: HubSpot) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -10,10 +10,7 @@ import pytest
 
 from ml_connector.engine.records import Change, Operation
 from ml_connector.errors import ConfigurationProblem, StoppedProblem
-from ml_connector.systems.hubspot import transaction_store
 from ml_connector.systems.hubspot.account import HubSpotAccount
-from ml_connector.systems.hubspot.client import HubSpotClient
-from ml_connector.systems.hubspot.properties import Present, present
 from ml_connector_tests.systems.hubspot.conftest import OpenSync
 from ml_connector_tests.systems.hubspot.invoice_support import DocumentSync, batch, credit_note, invoice, line, posting
 from ml_connector_tests.systems.hubspot.support import HubSpot, contact, counts, customer
@@ -189,6 +186,23 @@ def test_without_custom_objects_a_batch_stands_on_its_invoice(poor: DocumentSync
     assert found["visma_transaction_date"] in ("2026-10-01", "1790812800000")
 
 
+def test_without_custom_objects_the_segments_of_a_batch_stand_on_its_invoice(
+    hubspot: HubSpot, open_sync: OpenSync
+) -> None:
+    """Beside the invoice's own, which come from other lines; a value that is taken away is cleared."""
+    hubspot.configure(plan="professional")
+    blocks = {"invoices": {"segments": {"visma_region": 2}}, "transactions": {"segments": {"region": 2}}}
+    opened = open_sync(flows={**FLOWS, **blocks})
+    sync = DocumentSync(opened.ledger, opened.hubspot, opened.account)
+    sync.visma.put(dimension(v0100="East", v0200="West"))
+    lines = [posting("1500", "1250"), posting("3000", "-1000", **in_region("0100")), posting("2700", "-250")]
+    sync.sync(customer(), invoice("100045", line(**in_region("0200"))), batch("000123", *lines))
+    found = sync.hubspot.one("invoices")
+    assert (found["visma_region"], found["visma_transaction_region"]) == ("0200 West", "0100 East")
+    sync.sync(batch())
+    assert not sync.hubspot.one("invoices")["visma_transaction_region"]
+
+
 def test_two_batches_of_one_invoice_come_one_after_the_other(poor: DocumentSync) -> None:
     """An id may stand once in a call (failures.md 10)."""
     reports = poor.sync(customer(), invoice(), batch("000001"), batch("000002"))
@@ -275,7 +289,7 @@ def test_setup_creates_the_object_once_and_then_what_it_lacks(
 
 @pytest.mark.parametrize("unique", [True, False])
 def test_a_property_that_somebody_else_creates_meanwhile_is_there(
-    open_account: Callable[..., HubSpotAccount], hubspot: HubSpot, monkeypatch: pytest.MonkeyPatch, unique: bool
+    open_account: Callable[..., HubSpotAccount], hubspot: HubSpot, unique: bool
 ) -> None:
     """HubSpot answers 409, and that is done; unless it is our key and not unique."""
     account = open_account(flows={**FLOWS, "transactions": {}})
@@ -285,18 +299,9 @@ def test_a_property_that_somebody_else_creates_meanwhile_is_there(
     name = "documents" if unique else "visma_transaction_key"
     hubspot.http.delete(f"/crm/v3/properties/{kind}/{name}", headers=headers).raise_for_status()
     (step,) = account.setup()
-    looked = []
-
-    def meanwhile(client: HubSpotClient, of: str) -> Mapping[str, Present]:
-        found = present(client, of)
-        if not looked:
-            group = "visma_transaction_information"
-            body = {"name": name, "label": "X", "type": "string", "fieldType": "text", "groupName": group}
-            account.client.post(routes.properties(kind), body)
-        looked.append(of)
-        return found
-
-    monkeypatch.setattr(transaction_store, "present", meanwhile)
+    group = "visma_transaction_information"
+    body = {"name": name, "label": "X", "type": "string", "fieldType": "text", "groupName": group}
+    account.client.post(routes.properties(kind), body)
     if unique:
         step.apply()
         assert account.setup() == []

@@ -210,12 +210,22 @@ def test_a_long_batch_is_told_in_short() -> None:
         {"x": 1},
         {"segments": {"lines": 1}},
         {"segments": {"region": 0}},
+        {"segments": {"date": 1}},
+        {"segments": {"r" * 90: 1}},
     ],
 )
 def test_settings_that_make_no_sense_are_refused(wrong: dict[str, Any]) -> None:
     """Before anything is read or sent."""
     with pytest.raises(ValidationError):
         settings(**wrong)
+
+
+@pytest.mark.parametrize("block", [{"fields": {"visma_transaction": "note"}}, {"segments": {"visma_transaction_a": 1}}])
+def test_no_two_flows_write_one_property_of_invoices(block: dict[str, Any]) -> None:
+    """Where there is no custom object, each would take away what the other wrote."""
+    flows = {"companies": {}, "invoices": block, "transactions": {"segments": {"a": 1}}}
+    with pytest.raises(ValidationError, match="written by the flow transactions"):
+        Settings.model_validate({"flows": flows})
 
 
 names = st.sampled_from([*batch(), *posting("1", "1"), "lineNumber"])

@@ -249,7 +249,7 @@ def test_a_write_that_was_repeated_stays_in_doubt(target: Target) -> None:
     assert (result.outcome, result.uncertain) == (Outcome.UPDATED, True)
 
 
-@pytest.mark.parametrize("fault", ["server_error", "reset"])
+@pytest.mark.parametrize("fault", ["server_error", "html_error", "reset"])
 def test_an_outage_fails_the_records(target: Target, fault: str) -> None:
     """All tries used up; they are due again."""
     target.hubspot.faults({"fault": fault, "path": UPSERT})
