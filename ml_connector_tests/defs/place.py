@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-import httpx
 import yaml
 from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluation
 
@@ -23,13 +22,13 @@ from ml_connector.defs.work import Work, to_deliver
 from ml_connector.home import Home, OpenHome
 from ml_connector.simulators.mailchimp.addresses import subscriber_hash
 from ml_connector.simulators.server import Served
+from ml_connector_tests.loopback import HTTP
 
 PROJECT = Path(__file__).parents[2]
 MEMBERS = dg.AssetKey(["nordic", "mailchimp", "members"])
 CUSTOMERS = dg.AssetKey(["nordic", "visma", "customers"])
 CREDENTIALS = {"client_id": "isv_demo", "client_secret": "demo-secret"}
 
-HTTP = httpx.Client(timeout=20, verify=False, trust_env=False)  # no certificates: loopback only
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
