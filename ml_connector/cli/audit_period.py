@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -50,6 +50,11 @@ class Posted:
     def account(self) -> str:
         return str(self.line.get("accountNumber"))
 
+    @property
+    def deferred_on(self) -> Collection[str]:
+        """Where its document's lines were deferred, whatever is configured by now."""
+        return set(self.facts.get("deferred", {}).values())
+
 
 def rows(home: OpenHome, selection: str | None, period: str) -> Iterator[dict[str, Any]]:
     """The amounts of a month, then the sums per account, then the balance of deferred revenue at its end.
@@ -88,7 +93,7 @@ def _of(home: OpenHome, company: Company, target: Target, period: str) -> Iterat
         yield _row(AMOUNT, shared, one, events.get(one.document, ()))
     for (currency, account), amount in _sums(month).items():
         yield _sum(TOTAL, shared, currency, account, amount)
-    deferred = _deferred(company, target)
+    deferred = _deferred(company, target) | {account for one in posted for account in one.deferred_on}
     for (currency, account), amount in _sums([one for one in posted if one.account in deferred]).items():
         yield _sum(DEFERRED, shared, currency, account, amount)
 

@@ -17,8 +17,9 @@ from ml_connector.systems.chargebee.event_settings import EventsSettings
 from ml_connector.systems.chargebee.events import Events
 from ml_connector.systems.chargebee.invoice_writer import InvoicesWriter
 from ml_connector.systems.chargebee.inward import RECOGNITIONS
+from ml_connector.systems.chargebee.journals import NO_DEFERRED
 from ml_connector.systems.chargebee.outward import CREDIT_NOTES, CUSTOMERS, INVOICES
-from ml_connector.systems.chargebee.recognition import JOURNALS, LACKING
+from ml_connector.systems.chargebee.recognition import JOURNALS, from_where_it_was_deferred, has_accounts
 from ml_connector.systems.chargebee.settings import Credentials, Settings
 from ml_connector.systems.registry import Finding, SetupStep
 from ml_connector.systems.visma.books import Books, connect_books
@@ -107,10 +108,12 @@ class RecognitionWriter(JournalWriter):
             if change.body.get("policy") == AT_ONCE:
                 reason = "Its document was posted at once: nothing is left to be recognised."
                 yield Result(change.key, Outcome.SKIPPED, kind="posted at once", reason=reason)
-            elif LACKING in change.body:
-                yield Result(change.key, Outcome.REJECTED, kind="configuration", reason=change.body[LACKING])
+                continue
+            body = from_where_it_was_deferred(change.body)
+            if not has_accounts(body):
+                yield Result(change.key, Outcome.REJECTED, kind="configuration", reason=NO_DEFERRED)
             else:
-                yield from super().deliver([change], delivery)
+                yield from super().deliver([change._replace(body=body)], delivery)
 
 
 @contextmanager

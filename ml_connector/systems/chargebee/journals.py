@@ -35,6 +35,7 @@ NOTHING_TO_POST = "nothing to post"
 LONGEST_REFERENCE = 15
 """How long Visma's `referenceNumber` may be is not documented; this is short enough for any ledger."""
 LONGEST_TEXT = 250
+NO_DEFERRED = "Deferred revenue has no account: set accounts.deferred."
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +136,8 @@ def map_document(record: Record, settings: EventsSettings, origin: Origin, prefi
         return Reject(str(missing), "configuration")
     except NotMoney as error:
         return Reject(str(error), "currency")
-    return Desired(body["reference"], {**body, "policy": settings.policy}, basis=document.basis)
+    deferred = {line.id: deferred_of(rule, settings) for line, rule in _deferred_lines(document, settings)}
+    return Desired(body["reference"], {**body, "policy": settings.policy, "deferred": deferred}, basis=document.basis)
 
 
 def left_alone(document: Document, settings: EventsSettings, imported: Imported) -> Skip | None:
@@ -229,10 +231,10 @@ def revenue_of(rule: LineRule, settings: EventsSettings) -> str:
 
 
 def deferred_of(rule: LineRule, settings: EventsSettings) -> str:
-    """Raises `Missing`: a document was deferred, and the account is configured no more."""
+    """Raises `Missing`."""
     account = rule.deferred or settings.accounts.deferred
     if account is None:
-        raise Missing("Deferred revenue has no account: set accounts.deferred.")
+        raise Missing(NO_DEFERRED)
     return account
 
 
@@ -314,10 +316,20 @@ def _postings(document: Document, settings: EventsSettings) -> Iterator[Posting]
         yield Posting(accounts.rounding, -sign * document.round_off, f"{name} rounding", "")
 
 
+def _deferred_lines(document: Document, settings: EventsSettings) -> Iterator[tuple[Line, LineRule]]:
+    """Those that come to revenue month by month."""
+    for line in document.lines:
+        if _is_deferred(line, settings):
+            yield line, rule_for(line.entity_type, line.entity_id, settings)
+
+
+def _is_deferred(line: Line, settings: EventsSettings) -> bool:
+    return settings.policy == "deferred" and line.is_ranged
+
+
 def _of_line(line: Line, sign: int, name: str, settings: EventsSettings) -> Posting:
     rule = rule_for(line.entity_type, line.entity_id, settings)
-    deferred = settings.policy == "deferred" and line.is_ranged
-    account = deferred_of(rule, settings) if deferred else revenue_of(rule, settings)
+    account = deferred_of(rule, settings) if _is_deferred(line, settings) else revenue_of(rule, settings)
     taxes = sorted(line.taxes, key=lambda tax: tax.amount == 0)
     code = rule.vat_code or next((code for tax in taxes if (code := code_of(tax, settings))), None)
     text = f"{line.description or line.entity_id or ''} ({name})".strip()

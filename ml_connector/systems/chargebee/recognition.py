@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
@@ -13,11 +14,9 @@ from ml_connector.systems.chargebee.documents import BESIDE_THE_BASIS, Amount, D
 from ml_connector.systems.chargebee.event_settings import EventsSettings
 from ml_connector.systems.chargebee.journals import (
     Imported,
-    Missing,
     Origin,
     Posting,
     body_of,
-    deferred_of,
     left_alone,
     line_of,
     refusal_of,
@@ -28,9 +27,10 @@ from ml_connector.systems.chargebee.money import NotMoney
 from ml_connector.systems.chargebee.schedule import end_of, last_day
 
 JOURNALS = "journals"
-LACKING = "lacking"
-"""In the body: what has to be set before a document can be recognised that was deferred. One posted at once needs
-nothing, and which of them it is, only its own transaction tells."""
+LINES = "journalTransactionLines"
+POLICY, DEFERRED = "policy", "deferred"
+"""In the body, as the document's own transaction tells: by which policy it was posted, and to which account each of its
+lines was deferred. A document that an earlier version posted does not tell accounts: then today's count."""
 
 
 class Part(BaseModel):
@@ -58,8 +58,8 @@ class Month(BaseModel):
 def map_recognition(record: Record, settings: EventsSettings, origin: Origin, prefixes: tuple[str, ...]) -> Mapped:
     """The transaction of one month; due when the month has ended where the site is.
 
-    It needs the document's own transaction, and of that the policy by which it was posted: a document that was posted
-    at once has nothing to recognise.
+    It needs the document's own transaction, and of that how it was posted: what was posted at once has nothing to
+    recognise, and what was deferred comes off the account that it went to, whichever is configured by now.
     """
     try:
         month = Month.model_validate_json(record.payload)
@@ -72,19 +72,15 @@ def map_recognition(record: Record, settings: EventsSettings, origin: Origin, pr
     if (refused := refusal_of(document, settings, imported)) is not None:
         return Skip("posted by hand", f"So is its document. {refused.reason}")
     name = f"{document.kind.replace('_', ' ')} {document.id}, {month.month}"
-    lacking, lines = {}, []
+    lines = []
     for part in month.parts:
         rule = rule_for(part.entity_type, part.entity_id, settings)
         amount, text = document.sign * part.amount, f"{part.description} ({name})"
-        try:
-            deferred = deferred_of(rule, settings)
-        except Missing as missing:
-            lacking = {LACKING: str(missing)}
-        else:  # without a VAT code: the document's own transaction has told the tax authorities of it
-            lines += [
-                Posting(deferred, amount, text, part.line, None, rule.subaccount),
-                Posting(revenue_of(rule, settings), -amount, text, part.line, None, rule.subaccount),
-            ]
+        deferred = rule.deferred or settings.accounts.deferred or ""
+        lines += [  # without a VAT code: the document's own transaction has told the tax authorities of it
+            Posting(deferred, amount, text, part.line, None, rule.subaccount),
+            Posting(revenue_of(rule, settings), -amount, text, part.line, None, rule.subaccount),
+        ]
     try:
         members = [member for posting in lines if (member := line_of(posting, document.currency, settings))]
         body = body_of(document, settings, origin, record.key, last_day(month.month), month.month, members)
@@ -92,11 +88,31 @@ def map_recognition(record: Record, settings: EventsSettings, origin: Origin, pr
         return Reject(str(error), "currency")
     return Desired(
         body["reference"],
-        {**body, **lacking},
-        needs={"policy": Need(JOURNALS, document.key, document.key, fact="policy", record=True)},
+        body,
+        needs={
+            POLICY: Need(JOURNALS, document.key, document.key, fact=POLICY, record=True),
+            DEFERRED: Need(JOURNALS, document.key, document.key, fact=DEFERRED, record=True, optional=True),
+        },
         basis=_basis(orjson.loads(record.payload)),
         not_before=end_of(month.month, ZoneInfo(settings.timezone)),
     )
+
+
+def from_where_it_was_deferred(body: Mapping[str, Any]) -> dict[str, Any]:
+    """The body with the accounts that the document's own transaction tells. Of the two lines of a part, both of which
+    bear its name, the first one is on deferred revenue."""
+    accounts, seen, lines = body.get(DEFERRED) or {}, set(), []
+    for line in body["members"][LINES]:
+        name = line.get("note")
+        known = accounts.get(name) if name not in seen else None
+        seen.add(name)
+        lines.append({**line, "accountNumber": known} if known else line)
+    return {**body, "members": {**body["members"], LINES: lines}}
+
+
+def has_accounts(body: Mapping[str, Any]) -> bool:
+    """Whether every line has one: an account for deferred revenue may be configured no more."""
+    return all(line["accountNumber"] for line in body["members"][LINES])
 
 
 def _basis(month: dict[str, Any]) -> dict[str, Any]:

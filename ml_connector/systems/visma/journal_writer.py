@@ -4,7 +4,8 @@ Every line of a transaction carries our reference, and one that is in doubt is l
 stand.
 
 The body of a change: `reference`, `period` (`2026-11`), `release`, `base_currency`, to which its rate leads (None where
-that is not known), and `members`, the plain members of the update model with amounts as decimal text.
+that is not known), `members`, the plain members of the update model with amounts as decimal text, and, where it
+defers revenue, `policy` and `deferred`: line -> account, by the lines' notes.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any, NamedTuple
 
 from ml_connector.engine.checkpoints import reached
 from ml_connector.engine.ports import Delivery
-from ml_connector.engine.records import Change, Outcome, Result
+from ml_connector.engine.records import NOTHING, Change, Outcome, Result
 from ml_connector.http import to_json
 from ml_connector.systems.visma.document_writer import CHANGED, MISFIT, SETTLE, DocumentWriter, no_period
 from ml_connector.systems.visma.ledger import Batch, is_same
@@ -35,6 +36,7 @@ class _Standing(NamedTuple):
         payload: what was sent for it.
         also: further batches with the same reference.
         policy: by which an earlier process made it; None: by that of today.
+        deferred: line -> the account on which it is deferred revenue.
     """
 
     batch: Batch
@@ -42,6 +44,7 @@ class _Standing(NamedTuple):
     also: Sequence[Batch] = ()
     correlation_id: str | None = None
     policy: str | None = None
+    deferred: Mapping[str, str] = NOTHING
 
 
 class JournalWriter(DocumentWriter[_Standing]):
@@ -58,8 +61,9 @@ class JournalWriter(DocumentWriter[_Standing]):
             found = self._ledger.find(body["reference"], places, change.doubt.since + SETTLE)
             if found:
                 sent = _members(body, self._ledger.periods.of(found[0].period) or period)
-                payload = to_json(wrap(self._as_it_stands(found[0], sent)))
-                return _Standing(found[0], payload, also=found[1:], policy=policy or None)
+                stands = self._as_it_stands(found[0], sent)
+                accounts = _deferred(stands, body)
+                return _Standing(found[0], to_json(wrap(stands)), found[1:], policy=policy or None, deferred=accounts)
         if (misfit := self._ledger.misfit(body)) is not None:
             return Result(change.key, Outcome.REJECTED, kind=MISFIT, reason=misfit)
         delivery.remember([change.key], f"{period.name} {body.get('policy', '')}".rstrip())
@@ -67,7 +71,8 @@ class JournalWriter(DocumentWriter[_Standing]):
         written = self._create(PATH, members)
         reached("visma: document created")
         batch = Batch(written.key, period.name, "Hold" if members["hold"] else "Balanced")
-        return _Standing(batch, to_json(wrap(members)), correlation_id=written.correlation_id)
+        accounts = _deferred(members, body)
+        return _Standing(batch, to_json(wrap(members)), correlation_id=written.correlation_id, deferred=accounts)
 
     def _as_it_stands(self, batch: Batch, members: Mapping[str, Any]) -> Mapping[str, Any]:
         """What was sent for a batch: its lines are others than those of today if the mapping changed in between."""
@@ -93,6 +98,7 @@ class JournalWriter(DocumentWriter[_Standing]):
             "period": batch.period,
             **({"moved_from": change.body["period"]} if batch.period != change.body["period"] else {}),
             **({"policy": policy} if (policy := standing.policy or change.body.get("policy")) else {}),
+            **({"deferred": standing.deferred} if standing.deferred else {}),
         }
         return Result(
             change.key,
@@ -118,6 +124,15 @@ class JournalWriter(DocumentWriter[_Standing]):
             reason=f"It stands in Visma as {number or 'a batch'} with other amounts, because its source changed "
             "afterwards. Correct the batch there, then replay the record.",
         )
+
+
+def _deferred(members: Mapping[str, Any], body: Mapping[str, Any]) -> dict[str, str]:
+    """Of the lines that are deferred, the accounts. A line's VAT bears its name, too, and stands behind it."""
+    found: dict[str, str] = {}
+    for line in members[LINES]:
+        if line.get("note") in body.get("deferred", ()):
+            found.setdefault(line["note"], line["accountNumber"])
+    return found
 
 
 def _members(body: Mapping[str, Any], period: Period) -> dict[str, Any]:

@@ -67,6 +67,24 @@ def test_revenue_is_recognised_month_by_month_when_months_have_ended(sync: Sync)
     assert 12 <= len(recognised) <= 13
 
 
+@pytest.mark.parametrize("later", ["2930", None], ids=["another account", "none"])
+def test_months_come_off_the_account_to_which_their_document_was_deferred(
+    open_one: OpenSync, later: str | None
+) -> None:
+    """Whichever is configured by then, so that none keeps a balance."""
+    sync = open_one()
+    subscribed(sync)
+    sync.sync_back()
+    sync.wait(days=70)
+    assert sync.sync_back()["recognitions"].total.created >= 2
+    accounts = {name: account for name, account in (ACCOUNTS | {"deferred": later}).items() if account}
+    policy = "deferred" if later else "immediate"
+    sync = open_one(events=events_block(accounts=accounts, policy=policy))
+    sync.wait(days=435)
+    sync.sync_back()
+    assert sync.totals() == {"1530": 150_000, "2700": -30_000, "3000": -120_000}
+
+
 def _months(sync: Sync) -> list[str]:
     (invoice,) = sync.chargebee.listed("invoices")
     keys = sync.ledger.readings.known(
