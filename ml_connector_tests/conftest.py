@@ -28,6 +28,11 @@ PASSWORD_USER = "secured"  # its password is asked for; everybody else on the so
 LONGEST_FIRST = ("faults", "deploy", "cli", "browser", "defs", "engine", "systems")
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores: tests of outages and schedules wait for a good part of their time."""
+    return int(os.environ.get("PYTEST_XDIST_AUTO_NUM_WORKERS") or (os.cpu_count() or 1) + 1)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The folders that take longest come first, so that no core waits for another one at the end."""
     places = {name: place for place, name in enumerate(LONGEST_FIRST)}
