@@ -36,6 +36,7 @@ ACTIONS = (
     ("malformed", "The file is damaged: restore a backup."),
     ("locked", "Find the program that keeps the file locked (a backup, a database browser) and end it."),
     ("disk is full", "Free some disk space."),
+    ("disk I/O error", "The disk is full or damaged: free some space, or restore a backup on another one."),
     ("", "Check that the database server runs and can be reached from here."),
 )
 
