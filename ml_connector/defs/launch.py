@@ -118,7 +118,7 @@ class _Launcher:
     def open(cls, home: Home, progress: Progress | None) -> Iterator[_Launcher]:
         with ExitStack() as stack:
             opened = stack.enter_context(home.open())
-            instance = stack.enter_context(dg.DagsterInstance.from_config(str(home.dagster_home)))
+            instance = stack.enter_context(_storage(home))
             site = Site(opened.config, home, _in_turn)
             definitions = build_definitions(opened.config, home, _in_turn)
             keep_up(site, opened, instance)
@@ -237,6 +237,23 @@ class _Launcher:
             remote_job_origin=RemoteJobOrigin(RemoteRepositoryOrigin(location, REPOSITORY), job_name),
         )
         return execute_run(InMemoryJob(job), run, self.instance).all_events
+
+
+def _storage(home: Home) -> dg.DagsterInstance:
+    """Dagster's own storage. Raises `ConfigurationProblem`: what it is made of raises errors of many kinds."""
+    where = home.dagster_home
+    try:
+        return dg.DagsterInstance.from_config(str(where))
+    except Exception as error:
+        text = str(error)  # a mistake in dagster.yaml stands below what was expected
+        text = (text.partition("Error 1: ")[2] or text).strip()
+        reason = text.partition("\n")[0].partition(" Expected: ")[0] or type(error).__name__
+        raise ConfigurationProblem(
+            f"Dagster's own storage in {where} cannot be opened: {reason}",
+            "Nothing was started.",
+            "Correct DAGSTER_HOME or the dagster.yaml in it, and start the database that it names. If permission is "
+            f"missing, run ml-connector as the user who owns it, or give all of it to this one: chown -R USER {where}",
+        ) from None
 
 
 def _in_turn(*_: object) -> AbstractContextManager[bool]:
