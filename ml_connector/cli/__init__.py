@@ -67,6 +67,7 @@ def build() -> typer.Typer:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code."""
     arguments = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    output.any_letter()
     try:
         code = typer.main.get_command(build()).main(arguments, prog_name="ml-connector", standalone_mode=False)
         return code if isinstance(code, int) else 0

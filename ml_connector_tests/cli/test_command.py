@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sqlite3
@@ -95,6 +96,16 @@ def test_a_full_disk_below_standard_output_is_a_sentence(
         patch.setattr("sys.stdout", full)
         assert main(["status", "--json"]) == 1
     assert capsys.readouterr().err.startswith("Error: A file cannot be written: No space left on device.\n")
+
+
+def test_a_locale_without_nordic_letters_ends_no_command(synced: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A service or a cron job often runs with LANG=C."""
+    printed = io.BytesIO()
+    with monkeypatch.context() as patch, io.TextIOWrapper(printed, encoding="ascii") as stream:
+        patch.setattr("sys.stdout", stream)
+        assert main(["audit", "export", "--payload"]) == 0
+        stream.flush()
+        assert "ø" in printed.getvalue().decode("utf-8")
 
 
 def test_ctrl_c_ends_a_command_with_130_and_without_a_traceback(home: Home) -> None:
