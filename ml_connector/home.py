@@ -92,15 +92,18 @@ class Home:
 
     def check(self) -> None:
         """Raises `ConfigurationProblem` where the home is missing or cannot be used by this user."""
-        if not self.path.is_dir():
+        try:
+            there = self.path.is_dir()
+        except PermissionError:  # of a folder above it: the home may be there, and cannot be used
+            there = True
+        if not there:
             raise ConfigurationProblem(
                 f"There is no home at {self.path}.",
                 "Nothing was started and nothing was written.",
                 "Make one with `ml-connector init`, or set ML_CONNECTOR_HOME to where it is.",
             )
         for path in self._used():
-            needed = os.R_OK | os.W_OK | (os.X_OK if path.is_dir() else 0)
-            if not os.access(path, needed):
+            if not (os.access(path, os.R_OK | os.W_OK) and (path.is_file() or os.access(path, os.X_OK))):
                 raise ConfigurationProblem(
                     f"{path} cannot be read and written by this user.",
                     "Nothing was started and nothing was written.",

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from ml_connector.cli.init import write_home
 from ml_connector.errors import ConfigurationProblem
 from ml_connector.home import Home
 from ml_connector.store.vault import new_key
@@ -188,6 +189,21 @@ def test_a_home_that_cannot_be_read_and_written_is_refused_before_anything_is_wr
     said = as_nobody(lambda: home.open().__enter__())
     assert said.startswith(f"{home.path} cannot be read and written by this user.\n")
     assert files(home.path) == before
+
+
+@forks
+@pytest.mark.parametrize("name", ["home", "not there"])
+def test_a_home_below_a_folder_that_cannot_be_entered_is_refused(shared: Path, name: str) -> None:
+    """Nobody can tell then whether it is there."""
+    if os.getuid() != 0:
+        pytest.skip("needs root, to become another user: a user may always change the rights of own files")
+    home = make(shared / "private" / "home")
+    home.path.parent.chmod(0o700)
+    meant = Home.locate({}, shared / "private" / name)
+    said = as_nobody(lambda: meant.open().__enter__())
+    assert said.startswith(f"{meant.path} cannot be read and written by this user.\n")
+    said = as_nobody(lambda: write_home(meant, ""))
+    assert said.startswith(f"{meant.config_path} cannot be written: Permission denied.\n")
 
 
 @forks

@@ -9,9 +9,11 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 
 import typer
 
+from ml_connector import machine
 from ml_connector.cli import (
     audit,
     check,
@@ -65,6 +67,7 @@ def build() -> typer.Typer:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code."""
     arguments = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    output.any_letter()
     try:
         code = typer.main.get_command(build()).main(arguments, prog_name="ml-connector", standalone_mode=False)
         return code if isinstance(code, int) else 0
@@ -79,13 +82,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         if os.environ.get("ML_CONNECTOR_DEBUG"):
             raise
-        return _fail(_unexpected(error), arguments)
+        return _fail(machine.problem_of(error) or _unexpected(error), arguments)
 
 
 def _fail(problem: Problem, arguments: Sequence[str]) -> int:
     output.problem(problem)
     if "--json" in arguments:
-        output.document(output.problem_document(problem))
+        with suppress(OSError):  # standard output itself may be what failed
+            output.document(output.problem_document(problem))
     return problem.exit_code
 
 
@@ -98,6 +102,6 @@ def _usage(error: typer.TyperException) -> Problem:
 def _unexpected(error: Exception) -> Problem:
     return Problem(
         f"The command met an error that it has no answer to: {type(error).__name__}: {error}",
-        "It ended early. What was recorded until then stays, and running it again does only what is missing.",
+        machine.MEANING,
         "Run it again with ML_CONNECTOR_DEBUG=1 to see where it happened, and report that.",
     )

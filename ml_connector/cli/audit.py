@@ -70,6 +70,8 @@ def export(
     if period is not None:
         _refuse_with_period(since or until or run_id or payload)
     first, last = _moment(since, "--from", time.min), _moment(until, "--to", time.max)
+    if first and last and first > last:
+        raise ConfigurationProblem("--from is later than --to.", "Nothing was exported.", "Exchange the two.")
     columns = (*COLUMNS, "payload") if payload else COLUMNS
     with opened() as home, _destination(file) as stream:
         if period is not None:
@@ -205,9 +207,13 @@ def _destination(file: Path | None) -> Iterator[TextIO]:
         raise ConfigurationProblem(
             f"{file} cannot be written: {error.strerror}.", "Nothing was exported.", "Name a new file."
         ) from None
-    with stream:
-        file.chmod(0o600)
-        yield stream
+    try:
+        with stream:
+            file.chmod(0o600)
+            yield stream
+    except BaseException:
+        file.unlink()  # nobody shall take half an export for a whole one
+        raise
 
 
 def _moment(text: str | None, option: str, of_day: time) -> datetime | None:

@@ -40,7 +40,7 @@ def run(folder: Folder = None, as_json: output.AsJson = False) -> None:
     output.say()
     output.say(f"Next: edit {home.config_path}; every setting is explained there.")
     if home.path != here().path:
-        output.say(f"Then: export ML_CONNECTOR_HOME={home.path}")
+        output.say(f"Then: export ML_CONNECTOR_HOME={home.path} DAGSTER_HOME={home.dagster_home}")
     output.say("Then: ml-connector credentials set COMPANY/visma, and COMPANY/TARGET for each target; then check.")
     output.say(f"Keep a copy of {home.key_file} in a safe place: without it stored credentials and landings are lost.")
 
@@ -78,13 +78,22 @@ def _write(path: Path, text: str, mode: int) -> bool:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     except OSError as error:
-        if path.is_file():
+        if isinstance(error, FileExistsError) and path.is_file():
             return False
-        raise ConfigurationProblem(
-            f"{path} cannot be written: {error.strerror}.",
-            "The home is not complete.",
-            "Choose a folder that this user may write to, and run init again: what is there is left as it is.",
-        ) from None
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
+        raise _unwritten(path, error) from None
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        path.unlink()  # the next init would take half a file for one that is there
+        raise _unwritten(path, error) from None
     return True
+
+
+def _unwritten(path: Path, error: OSError) -> ConfigurationProblem:
+    return ConfigurationProblem(
+        f"{path} cannot be written: {error.strerror}.",
+        "The home is not complete.",
+        "Choose a folder that this user may write to and that has space, and run init again: what is there is left as "
+        "it is.",
+    )

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 Say = Callable[[str], None]
 
 GRACE = 5.0  # seconds in which a run may end in order, so that Dagster shows it as ended
+HEARD = 0.5  # seconds within which the thread has heard of a signal
 INTERRUPTED = 130  # exit code
 ENDING = (signal.SIGINT, signal.SIGTERM)
 
@@ -55,6 +56,10 @@ def interruptible(say: Say, tidy_up: Callable[[], None] = nothing) -> Iterator[S
     before = signal.set_wakeup_fd(writing.fileno(), warn_on_full_buffer=False)
     try:
         yield say_unless_interrupted
+    except BaseException as error:
+        if not isinstance(error, Exception) and interrupted.wait(HEARD):  # Dagster raises an interruption of its own
+            raise KeyboardInterrupt from None
+        raise
     finally:
         signal.set_wakeup_fd(before)
         left.set()

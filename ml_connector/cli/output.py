@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -18,6 +19,13 @@ from ml_connector.errors import Problem
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output, and nothing else.")]
 Columns = Mapping[str, str | Callable[[Any], Any]]
 PIPE_WIDTH = 200  # where nobody says how wide a line may be
+
+
+def any_letter() -> None:
+    """Let no letter end a command that the locale lacks: programs get UTF-8, terminals what they can show."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding=None if stream.isatty() else "utf-8", errors="replace")
 
 
 def console(error: bool = False) -> Console:

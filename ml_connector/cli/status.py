@@ -75,7 +75,7 @@ def _target(connection: Connection, company: Company, target: Target, now: datet
     from ml_connector.store import reports
 
     flows = [
-        reports.flow_status(connection, company.name, target.name, flow.name, flow.entity) for flow in target.flows
+        reports.flow_status(connection, company.name, target.name, flow.name, flow.entity, now) for flow in target.flows
     ]
     oldest = [flow.oldest for flow in flows if flow.oldest]
     succeeded = [flow.delivered_at for flow in flows if flow.delivered_at]

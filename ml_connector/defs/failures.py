@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from ml_connector import machine
 from ml_connector.errors import Problem
 
 if TYPE_CHECKING:
@@ -21,6 +22,10 @@ def failing() -> Iterator[None]:
         yield
     except Problem as problem:
         raise _failure(problem) from None
+    except Exception as error:
+        if found := machine.problem_of(error):
+            raise _failure(found) from None
+        raise
 
 
 def _failure(problem: Problem) -> dg.Failure:

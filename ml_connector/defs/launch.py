@@ -13,6 +13,7 @@ from typing import Any
 import dagster as dg
 from dagster._core.definitions.job_base import InMemoryJob
 from dagster._core.execution.api import execute_run
+from dagster._core.instance.ref import InstanceRef
 from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 from dagster._core.utils import make_new_run_id
 
@@ -46,6 +47,15 @@ from ml_connector.store.reports import deliveries
 CODE_LOCATION = "ml_connector"  # as workspace.yaml calls it
 REPOSITORY = "__repository__"  # as Dagster calls the only one of a code location
 CHECKED = dg.DagsterEventType.ASSET_CHECK_EVALUATION
+# A step's output is this command's own. To keep it, Dagster would start two processes a step, whom Ctrl-C hits as well,
+# and who answer with a traceback (tried on 1.13.27).
+UNHEARD = {
+    "compute_logs": {
+        "module": "dagster._core.storage.noop_compute_log_manager",
+        "class": "NoOpComputeLogManager",
+        "config": {},
+    }
+}
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 Progress = Callable[[str], None]
@@ -118,7 +128,7 @@ class _Launcher:
     def open(cls, home: Home, progress: Progress | None) -> Iterator[_Launcher]:
         with ExitStack() as stack:
             opened = stack.enter_context(home.open())
-            instance = stack.enter_context(dg.DagsterInstance.from_config(str(home.dagster_home)))
+            instance = stack.enter_context(_storage(home))
             site = Site(opened.config, home, _in_turn)
             definitions = build_definitions(opened.config, home, _in_turn)
             keep_up(site, opened, instance)
@@ -237,6 +247,23 @@ class _Launcher:
             remote_job_origin=RemoteJobOrigin(RemoteRepositoryOrigin(location, REPOSITORY), job_name),
         )
         return execute_run(InMemoryJob(job), run, self.instance).all_events
+
+
+def _storage(home: Home) -> dg.DagsterInstance:
+    """Dagster's own storage. Raises `ConfigurationProblem`: what it is made of raises errors of many kinds."""
+    where = home.dagster_home
+    try:
+        return dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(where), overrides=UNHEARD))
+    except Exception as error:
+        text = str(error)  # a mistake in dagster.yaml stands below what was expected
+        text = (text.partition("Error 1: ")[2] or text).strip()
+        reason = text.partition("\n")[0].partition(" Expected: ")[0] or type(error).__name__
+        raise ConfigurationProblem(
+            f"Dagster's own storage in {where} cannot be opened: {reason}",
+            "Nothing was started.",
+            "Correct DAGSTER_HOME or the dagster.yaml in it, and start the database that it names. If permission is "
+            f"missing, run ml-connector as the user who owns it, or give all of it to this one: chown -R USER {where}",
+        ) from None
 
 
 def _in_turn(*_: object) -> AbstractContextManager[bool]:

@@ -10,6 +10,7 @@ import dagster as dg
 from sqlalchemy.engine import Connection
 
 from ml_connector.config import Target
+from ml_connector.defs.site import now
 from ml_connector.engine.ports import Flow
 from ml_connector.store import checks
 from ml_connector.store.reports import flow_status
@@ -50,7 +51,7 @@ def delivered(question: Question) -> Verdict:
     """Red for as long as a record is rejected or failed, or waits because the last delivery did not come to its end."""
     target, flow = question.target, question.flow
     found = checks.undelivered(question.connection, target.company, target.name, flow.name, SHOWN)
-    status = flow_status(question.connection, target.company, target.name, flow.name, flow.entity)
+    status = flow_status(question.connection, target.company, target.name, flow.name, flow.entity, now())
     cut_off = status.waiting if question.failed_run or status.stopped else 0
     if not found.count and not cut_off:
         return Verdict(True, "Every record that was taken up is delivered, or held back by a rule.", {"undelivered": 0})

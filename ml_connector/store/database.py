@@ -13,6 +13,7 @@ from typing import Any, Self
 from sqlalchemy import URL, Connection, Engine, ExceptionContext, Table, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
+from ml_connector import machine
 from ml_connector.errors import ConfigurationProblem
 from ml_connector.store import bulk, migrations
 
@@ -35,7 +36,8 @@ ACTIONS = (
     ),
     ("malformed", "The file is damaged: restore a backup."),
     ("locked", "Find the program that keeps the file locked (a backup, a database browser) and end it."),
-    ("disk is full", "Free some disk space."),
+    ("disk is full", machine.SPACE),
+    ("disk I/O error", machine.DISK),
     ("", "Check that the database server runs and can be reached from here."),
 )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Table, and_, case, func, or_, select, union
@@ -23,6 +23,7 @@ from ml_connector.store.tables import (
 
 UNDELIVERED = ("rejected", "failed")
 CHUNK = 1_000
+CLOCKS = timedelta(minutes=5)  # as far apart as those of several hosts may be
 COUNTS = ("read", "created", "updated", "unchanged", "skipped", "rejected", "failed")
 
 
@@ -135,13 +136,18 @@ def told_events(connection: Connection, company: str, keys: Sequence[str]) -> li
     return found
 
 
-def flow_status(connection: Connection, company: str, target: str, flow: str, entity: str) -> FlowStatus:
-    """How one flow of a target stands; `entity` is what it takes up."""
+def flow_status(connection: Connection, company: str, target: str, flow: str, entity: str, now: datetime) -> FlowStatus:
+    """How one flow of a target stands; `entity` is what it takes up.
+
+    A delivery of the future was recorded by a clock that was wrong, and counts no more than one that never was: else it
+    would stay the newest until that moment.
+    """
     mine = _of(record_state, company, target, flow)
     outcomes = select(record_state.c.outcome, func.count()).where(*mine).group_by(record_state.c.outcome)
     undelivered = select(func.min(record_state.c.first_seen)).where(*mine, record_state.c.outcome.in_(UNDELIVERED))
     waiting, landed_at = _waiting(connection, company, target, flow, entity)
-    last = select(delivery.c.at, delivery.c.stopped).where(*_of(delivery, company, target, flow))
+    known = (*_of(delivery, company, target, flow), delivery.c.at <= now + CLOCKS)
+    last = select(delivery.c.at, delivery.c.stopped).where(*known)
     newest = connection.execute(last.order_by(delivery.c.at.desc()).limit(1)).one_or_none()
     ended = last.where(delivery.c.stopped.is_(None)).order_by(delivery.c.at.desc()).limit(1)
     success = connection.execute(ended).one_or_none()

@@ -45,6 +45,19 @@ def test_what_was_sent_is_in_it_only_when_asked_for(cli: Cli, synced: Home, with
     assert json.loads(last["payload"])["email_address"] == REFUSED
 
 
+def test_half_an_export_is_not_left_behind(cli: Cli, synced: Home, tmp_path: Path) -> None:
+    """Nobody shall take it for a whole one."""
+    edit(synced, f"UPDATE audit SET payload = x'00' WHERE number = {CUSTOMERS}")
+    assert cli("audit", "export", "--payload", "-o", str(tmp_path / "out.csv")).code == 1
+    assert not (tmp_path / "out.csv").exists()
+
+
+def test_a_period_that_ends_before_it_begins_is_a_mistake(cli: Cli, synced: Home) -> None:
+    """An empty table would look like a log without attempts."""
+    ran = cli("audit", "export", "--from", "2026-11-02", "--to", "2026-11-01")
+    assert (ran.code, ran.out, ran.parts[0]) == (2, "", "Error: --from is later than --to.")
+
+
 @pytest.mark.parametrize("form", [("--format", "jsonl"), ("--json",)])
 def test_programs_get_json(cli: Cli, synced: Home, form: tuple[str, ...]) -> None:
     """One object per line, or one array."""

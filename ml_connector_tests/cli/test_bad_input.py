@@ -124,6 +124,29 @@ def test_a_database_of_a_newer_version(cli: Cli, home: Home, world: World, comma
     assert world.calls("mailchimp") == []
 
 
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        (None, "base_dir should be a directory"),
+        ("storag: 5", 'unexpected config entry "storag"'),
+        ("{:", "while parsing"),
+    ],
+    ids=["missing", "wrong key", "no YAML"],
+)
+def test_a_storage_of_dagster_that_cannot_be_opened(
+    cli: Cli, home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: str | None, sentence: str
+) -> None:
+    """DAGSTER_HOME leads elsewhere, or somebody edited dagster.yaml."""
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "dagster"))
+    if settings is not None:
+        (tmp_path / "dagster").mkdir()
+        (tmp_path / "dagster" / "dagster.yaml").write_text(settings)
+    ran = cli("sync", "nordic")
+    is_a_sentence_with_2(ran)
+    assert ran.parts[0].startswith(f"Error: Dagster's own storage in {tmp_path / 'dagster'} cannot be opened: ")
+    assert sentence in ran.parts[0]
+
+
 @every_command
 def test_a_database_that_is_none(cli: Cli, home: Home, command: tuple[str, ...]) -> None:
     """As when ML_CONNECTOR_DATABASE_URL names another file."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -72,16 +75,37 @@ def test_a_status_does_not_load_dagster(synced: Home) -> None:
 def test_an_error_that_nobody_thought_of_is_a_sentence_and_a_traceback_only_on_request(
     cli: Cli, synced: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Here Dagster's own configuration is not YAML."""
-    (synced.path / "dagster.yaml").write_text("nonsense: {]")
-    ran = cli("sync", "nordic")
+    """Here somebody took a table out of the database."""
+    with closing(sqlite3.connect(synced.path / "ml_connector.db")) as connection, connection:
+        connection.execute("DROP TABLE delivery")
+    ran = cli("status")
     assert ran.code == 1
     assert ran.parts[0].startswith("Error: The command met an error that it has no answer to: ")
     assert "ML_CONNECTOR_DEBUG" in ran.parts[-1]
     assert "Traceback" not in ran.err
     monkeypatch.setenv("ML_CONNECTOR_DEBUG", "1")
-    with pytest.raises(Exception, match="while parsing"):
-        main(["sync", "nordic"])
+    with pytest.raises(Exception, match="no such table"):
+        main(["status"])
+
+
+def test_a_full_disk_below_standard_output_is_a_sentence(
+    synced: Home, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also where the error itself has no place there."""
+    with monkeypatch.context() as patch, suppress(OSError), open("/dev/full", "w", buffering=1) as full:
+        patch.setattr("sys.stdout", full)
+        assert main(["status", "--json"]) == 1
+    assert capsys.readouterr().err.startswith("Error: A file cannot be written: No space left on device.\n")
+
+
+def test_a_locale_without_nordic_letters_ends_no_command(synced: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A service or a cron job often runs with LANG=C."""
+    printed = io.BytesIO()
+    with monkeypatch.context() as patch, io.TextIOWrapper(printed, encoding="ascii") as stream:
+        patch.setattr("sys.stdout", stream)
+        assert main(["audit", "export", "--payload"]) == 0
+        stream.flush()
+        assert "ø" in printed.getvalue().decode("utf-8")
 
 
 def test_ctrl_c_ends_a_command_with_130_and_without_a_traceback(home: Home) -> None:

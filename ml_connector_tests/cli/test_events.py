@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from ml_connector_tests.cli.conftest import Cli
 from ml_connector_tests.cli.two_way import subscribe, two_way
+from ml_connector_tests.pages import ROOT, rows, sections
 from ml_connector_tests.systems.chargebee.support import BACK, COMPANY, Sync
 
 
@@ -54,6 +56,18 @@ def test_status_shows_how_the_inbox_stands(cli: Cli, sync: Sync) -> None:
     shown = cli("status").out
     assert "Last webhook" in shown
     assert "ml-connector problems" in shown
+
+
+def test_the_keys_are_those_of_the_documentation(cli: Cli, sync: Sync) -> None:
+    """Programs are written after the table of `docs/configuration.md`."""
+    table = {row[0]: row[1] for row in rows(sections(ROOT / "docs/configuration.md")["`--json`"])}
+    (company,) = cli("status", "--json").json
+    flows = [flow for target in company["targets"] for flow in target["flows"]]
+    listed = [company, company["source"], *company["source"]["entities"], *company["targets"], *flows]
+    written = set(re.findall(r'"(\w+)"', table["`status`"]))
+    assert written == {key for one in [*listed, *company["inboxes"]] for key in one}
+    found = cli("record", COMPANY, "ev_forged", "--json").json
+    assert {*found, *found["events"][0]} <= set(re.findall(r'"(\w+)"', table["`record`"]))
 
 
 @pytest.mark.parametrize(("selection", "shown"), [("chargebee", True), (BACK, False)])

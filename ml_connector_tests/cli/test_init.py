@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import stat
 from datetime import UTC, datetime
 from pathlib import Path
@@ -51,7 +52,7 @@ def test_the_vault_key_is_for_its_owner_alone_and_is_not_shown(cli: Cli, tmp_pat
     assert stat.S_IMODE(home.path.stat().st_mode) == 0o700
     assert len(home.vault_key()) == 32
     assert home.key_file.read_text().strip() not in ran.out + ran.err
-    assert f"export ML_CONNECTOR_HOME={home.path}" in ran.out
+    assert f"export ML_CONNECTOR_HOME={home.path} DAGSTER_HOME={home.path}" in ran.out
 
 
 def test_what_is_there_is_left_as_it_is(cli: Cli, tmp_path: Path) -> None:
@@ -85,6 +86,20 @@ def test_a_place_that_cannot_be_written_is_named(cli: Cli, tmp_path: Path) -> No
     assert ran.code == 2
     assert ran.parts[0].startswith(f"Error: {tmp_path}/there/connections.yaml cannot be written: ")
     assert len(ran.parts) == 3
+
+
+def test_a_disk_that_is_full_leaves_no_half_file(cli: Cli, tmp_path: Path) -> None:
+    """The next init would leave it as it is. A limit on the length of files stands in for the disk."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))
+    try:
+        ran = cli("init", "there")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert ran.code == 2
+    assert ran.parts[0] == f"Error: {tmp_path}/there/connections.yaml cannot be written: File too large."
+    assert list((tmp_path / "there").iterdir()) == []
+    assert cli("init", "there").code == 0
 
 
 @pytest.mark.parametrize("name", ["dagster.yaml", "workspace.yaml"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -10,9 +11,27 @@ from pathlib import Path
 
 import pytest
 
+from ml_connector.cli.interruption import interruptible
 from ml_connector.home import Home
 from ml_connector_tests.cli.conftest import CUSTOMERS, Cli, World
 from ml_connector_tests.cli.test_processes import ends, family, running
+
+
+class Interruption(BaseException):
+    """As Dagster raises it in the place of a KeyboardInterrupt."""
+
+
+def end_as_dagster_does() -> None:
+    try:
+        signal.raise_signal(signal.SIGINT)
+    except KeyboardInterrupt:
+        raise Interruption from None
+
+
+def test_an_interruption_of_another_kind_counts_as_ctrl_c() -> None:
+    """Else it would end the command with a traceback."""
+    with pytest.raises(KeyboardInterrupt), interruptible(print):
+        end_as_dagster_does()
 
 
 @pytest.mark.parametrize(
@@ -27,16 +46,22 @@ from ml_connector_tests.cli.test_processes import ends, family, running
 def test_an_interrupted_command_ends_with_130_and_the_next_sync_does_everything(
     cli: Cli, ready: Home, world: World, command: tuple[str, ...], system: str, path: str
 ) -> None:
-    """Here while calls hang, in a read or in a delivery, which Dagster would wait for."""
+    """Here while calls hang, in a read or in a delivery, which Dagster would wait for.
+
+    A terminal sends the signal to everything that the command started, too.
+    """
     world.faults(system, {"fault": "slow", "seconds": 90, "path": path, "after": 1})
     process = subprocess.Popen(
-        [sys.executable, "-m", "ml_connector.cli", *command], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [sys.executable, "-m", "ml_connector.cli", *command],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
     )
     rules = world.by_name[system]
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and not rules.control("faults")["rules"][0]["fired"]:
         time.sleep(0.1)
-    process.send_signal(signal.SIGINT)
+    os.killpg(process.pid, signal.SIGINT)
     began = time.monotonic()
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130

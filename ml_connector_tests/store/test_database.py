@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 import socket
 import stat
@@ -220,6 +221,19 @@ def test_a_file_that_is_no_database(tmp_path: Path) -> None:
     problem = refused(f"sqlite:///{path}")
     assert "not a database" in problem.what
     assert path.read_bytes() == before
+
+
+def test_a_full_disk(tmp_path: Path) -> None:
+    """A limit on the length of files stands in for it."""
+    path = tmp_path / "ledger.db"
+    Database.open(f"sqlite:///{path}").close()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))
+    try:
+        problem = refused(f"sqlite:///{path}")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert problem.action.startswith("The disk is full or damaged")
 
 
 @pytest.fixture

@@ -91,7 +91,7 @@ def test_a_flow_that_never_ran_waits_with_everything_that_landed(database: Datab
     save(database, landing, landed(1, NOW - HOUR), landed(2, NOW))
     save(database, source_row, version("1", 1), version("2", 2), version("9", 2, "visma.contacts"))
     with database.connect() as connection:
-        found = reports.flow_status(connection, *FLOW, CUSTOMERS)
+        found = reports.flow_status(connection, *FLOW, CUSTOMERS, NOW)
     assert (found.waiting, found.oldest) == (2, NOW - HOUR)
     assert (found.delivered_at, found.stopped, found.records, found.problems) == (None, None, {}, 0)
 
@@ -109,7 +109,7 @@ def test_what_was_taken_up_waits_no_more_and_what_failed_is_undelivered_since_th
         state("3", "updated", seq=2),
     )
     with database.connect() as connection:
-        found = reports.flow_status(connection, *FLOW, CUSTOMERS)
+        found = reports.flow_status(connection, *FLOW, CUSTOMERS, NOW)
     assert (found.waiting, found.oldest, found.problems) == (1, NOW - 3 * HOUR, 1)
     assert found.records == {"created": 1, "failed": 1, "updated": 1}
 
@@ -123,12 +123,22 @@ def test_the_last_success_is_the_last_delivery_that_was_not_stopped(database: Da
         delivered("run-2", "w1", at=NOW - HOUR, stopped="The key was revoked."),
     )
     with database.connect() as connection:
-        found = reports.flow_status(connection, *FLOW, CUSTOMERS)
+        found = reports.flow_status(connection, *FLOW, CUSTOMERS, NOW)
     assert (found.delivered_at, found.stopped) == (NOW - 2 * HOUR, "The key was revoked.")
     save(database, delivery, delivered("run-3", "w1", at=NOW))
     with database.connect() as connection:
-        found = reports.flow_status(connection, *FLOW, CUSTOMERS)
+        found = reports.flow_status(connection, *FLOW, CUSTOMERS, NOW)
     assert (found.delivered_at, found.stopped) == (NOW, None)
+
+
+def test_a_delivery_of_the_future_does_not_stay_the_newest(database: Database) -> None:
+    """A clock that was a day ahead recorded why it was stopped; clocks of several hosts may be a little apart."""
+    minute = timedelta(minutes=1)
+    save(database, delivery, delivered("run-1", "w1", at=NOW + 24 * HOUR, stopped="A clock is far off."))
+    save(database, delivery, delivered("run-2", "w1", at=NOW + minute))
+    with database.connect() as connection:
+        found = reports.flow_status(connection, *FLOW, CUSTOMERS, NOW)
+    assert (found.delivered_at, found.stopped) == (NOW + minute, None)
 
 
 def test_coverage_names_every_entity_with_its_brake(database: Database) -> None:
