@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Table, and_, case, func, or_, select, unio
 from sqlalchemy.engine import Connection
 
 from ml_connector.store.tables import (
+    UNDELIVERED,
     audit,
     delivery,
     entity_state,
@@ -21,7 +22,6 @@ from ml_connector.store.tables import (
     source_row,
 )
 
-UNDELIVERED = ("rejected", "failed")
 CHUNK = 1_000
 COUNTS = ("read", "created", "updated", "unchanged", "skipped", "rejected", "failed")
 
@@ -47,7 +47,7 @@ class FlowStatus:
 
     @property
     def problems(self) -> int:
-        return sum(self.records.get(outcome, 0) for outcome in UNDELIVERED)
+        return self.records.get("rejected", 0) + self.records.get("failed", 0)
 
 
 def problems(connection: Connection, company: str | None = None, target: str | None = None) -> list[dict[str, Any]]:
@@ -67,7 +67,7 @@ def problems(connection: Connection, company: str | None = None, target: str | N
             record_state.c.attempts,
             record_state.c.run_id,
         )
-        .where(record_state.c.outcome.in_(UNDELIVERED), *_of(record_state, company, target))
+        .where(UNDELIVERED, *_of(record_state, company, target))
         .order_by(record_state.c.first_seen, record_state.c.company, record_state.c.target, record_state.c.key)
     )
     return [dict(row) for row in connection.execute(query).mappings()]
@@ -139,7 +139,7 @@ def flow_status(connection: Connection, company: str, target: str, flow: str, en
     """How one flow of a target stands; `entity` is what it takes up."""
     mine = _of(record_state, company, target, flow)
     outcomes = select(record_state.c.outcome, func.count()).where(*mine).group_by(record_state.c.outcome)
-    undelivered = select(func.min(record_state.c.first_seen)).where(*mine, record_state.c.outcome.in_(UNDELIVERED))
+    undelivered = select(func.min(record_state.c.first_seen)).where(*mine, UNDELIVERED)
     waiting, landed_at = _waiting(connection, company, target, flow, entity)
     last = select(delivery.c.at, delivery.c.stopped).where(*_of(delivery, company, target, flow))
     newest = connection.execute(last.order_by(delivery.c.at.desc()).limit(1)).one_or_none()
