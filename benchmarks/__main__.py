@@ -37,7 +37,9 @@ console = Console(width=110)
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--customers", type=int, default=100_000)
-    parser.add_argument("--only", choices=("mailchimp", "hubspot", "webhooks"), help="leave out everything else")
+    parser.add_argument(
+        "--only", choices=("mailchimp", "hubspot", "chargebee", "webhooks"), help="leave out everything else"
+    )
     parser.add_argument("--puts", type=int, default=4_000, help="customers of the run with single writes")
     parser.add_argument("--without-memory", action="store_true", help="leave out the run with four times as many")
     asked = parser.parse_args()
@@ -46,6 +48,8 @@ def main() -> None:
         mailchimp(asked.customers, asked.puts, memory=not asked.without_memory)
     if asked.only in (None, "hubspot"):
         hubspot(asked.customers)
+    if asked.only in (None, "chargebee"):
+        chargebee()
     if asked.only in (None, "webhooks"):
         webhooks()
 
@@ -135,7 +139,7 @@ def refused(customers: int, clean: Figures) -> None:
         flows["companies"] = {"fields": {"numberofemployees": "main_contact.fax"}}
         home.config_path.write_text(yaml.safe_dump(config))
         bad = range(FIRST_NUMBER, FIRST_NUMBER + customers, round(1 / BAD))
-        with httpx.Client(base_url=f"{running['visma'].url}/_simulator", trust_env=False, timeout=60) as visma:
+        with simulated(running["visma"]) as visma:
             for number in bad:
                 visma.patch(f"customers/{number}", json={"mainContact": {"fax": "many"}}).raise_for_status()
         figures = sync(home)
@@ -147,12 +151,10 @@ def refused(customers: int, clean: Figures) -> None:
 
 def invoices(number: int) -> None:
     """What invoices with their lines cost when they are new, and when each of them has changed."""
-    books = ("--no-awkward", "--suppliers", "0", "--journals", "0", "--invoices", str(number))
-    with site(number // 10, *UNLIMITED, target="hubspot", visma=books) as (home, running):
+    with site(number // 10, *UNLIMITED, target="hubspot", visma=books(number)) as (home, running):
         first = sync(home)
-        with httpx.Client(base_url=f"{running['visma'].url}/_simulator", trust_env=False, timeout=60) as visma:
-            rows = visma.get("books", params={"count": number}).raise_for_status().json()["invoices"]["rows"]
-            for row in rows:
+        with simulated(running["visma"]) as visma:
+            for row in invoice_rows(visma, number):
                 body = {"customerRefNumber": "changed"}
                 visma.patch(f"invoices/{row['referenceNumber']}", json=body).raise_for_status()
         changed = sync(home)
@@ -160,6 +162,68 @@ def invoices(number: int) -> None:
     for what, figures in (("new", first), ("changed", changed)):
         flow = figures["by_flow"]["invoices"]
         goal(f"{flow['read']:,} {what} invoices: calls for each", flow["calls"] / flow["read"], 0.15)
+
+
+SITE = ("--calls-per-minute", "100000000", "--write-seconds", "0")
+RECORDS = 1_000
+LOOK = 1
+"""Every change first looks at what stands there: what was done of several calls before one failed is nowhere noted."""
+CUSTOMER_CHANGES: Sequence[tuple[str, dict[str, Any], int]] = (
+    ("in a phone number", {"mainContact": {"phone1": "+47 22 00 00 00"}}, LOOK + 1),
+    ("in an address", {"mainAddress": {"addressLine1": "Storgata 1"}}, LOOK + 1),
+    (
+        "in both",
+        {"mainContact": {"phone1": "+47 22 00 00 01"}, "mainAddress": {"addressLine1": "Storgata 2"}},
+        LOOK + 2,
+    ),
+)
+"""What changes in Visma, and how many calls each customer may take."""
+
+
+def chargebee() -> None:
+    """Calls for each changed record: customers, of which each takes two calls to change, and invoices."""
+    with site(RECORDS, *SITE, target="chargebee", visma=PARTIES) as (home, running):
+        rows = [(f"Chargebee: first load of {RECORDS:,} customers", sync(home))]
+        calls_each("new customers", rows[0][1], "customers", 1)
+        unchanged = sync(home, "--full")
+        goal("nothing changed: calls", unchanged["to_target"], 0)
+        rows.append(("full read, nothing changed", unchanged))
+        for where, patch, limit in CUSTOMER_CHANGES:
+            with simulated(running["visma"]) as visma:
+                for number in range(FIRST_NUMBER, FIRST_NUMBER + RECORDS):
+                    visma.patch(f"customers/{number}", json=patch).raise_for_status()
+            rows.append((f"each of them changed {where}", sync(home)))
+            calls_each(f"customers changed {where}", rows[-1][1], "customers", limit)
+    show(rows, None)
+    billed(INVOICES)
+
+
+def billed(number: int) -> None:
+    """What invoices cost that are new, that another order number was entered for, and that are paid."""
+    with site(number // 10, *SITE, target="chargebee", visma=books(number)) as (home, running):
+        rows = [(f"Chargebee: {number:,} invoices", sync(home))]
+        calls_each("new invoices", rows[0][1], "invoices", 1)
+        with simulated(running["visma"]) as visma:
+            held = invoice_rows(visma, number)
+            for row in held:
+                body = {"customerRefNumber": "changed"}
+                visma.patch(f"invoices/{row['referenceNumber']}", json=body).raise_for_status()
+            rows.append(("another order number each", sync(home)))
+            calls_each("invoices with another order number", rows[-1][1], "invoices", LOOK + 1)
+            for row in held:
+                if row["status"] == "Open":
+                    visma.post(f"invoices/{row['referenceNumber']}/pay", json={}).raise_for_status()
+            rows.append(("every open one paid", sync(home)))
+            calls_each("paid invoices", rows[-1][1], "invoices", LOOK + 1)
+    show(rows, None)
+
+
+def calls_each(what: str, figures: Figures, flow: str, limit: float) -> None:
+    """Of what was sent; a run that sent nothing proves nothing."""
+    counts = figures["by_flow"][flow]
+    if not counts["sent"]:
+        sys.exit(f"None of the {what} was sent.")
+    goal(f"{counts['sent']:,} {what}: calls for each", counts["calls"] / counts["sent"], limit)
 
 
 def webhooks() -> None:
@@ -176,6 +240,23 @@ def webhooks() -> None:
     goal(f"{receiver.GOAL} webhooks a second: p99 in ms", at_goal[0] if at_goal else float("inf"), limit)
     highest = max((step.rate for step in steps if step.held), default=0)
     goal("highest rate held: webhooks a second", highest, receiver.GOAL, at_least=True)
+
+
+def books(invoices: int) -> Sequence[str]:
+    """Options of a Visma with invoices, and with nothing else that needs time."""
+    return ("--no-awkward", "--suppliers", "0", "--journals", "0", "--invoices", str(invoices))
+
+
+def simulated(visma: Simulator) -> httpx.Client:
+    """Calls to the control endpoints."""
+    return httpx.Client(base_url=f"{visma.url}/_simulator", trust_env=False, timeout=60)
+
+
+def invoice_rows(visma: httpx.Client, number: int) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = (
+        visma.get("books", params={"count": number}).raise_for_status().json()["invoices"]["rows"]
+    )
+    return rows
 
 
 def goal(what: str, figure: float, limit: float, *, at_least: bool = False) -> None:

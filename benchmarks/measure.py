@@ -30,7 +30,14 @@ def main(home: str, full: bool) -> None:
                 "calls": sum(flow["calls"] for flow in flows)
                 + sum(read["calls"] for run in runs for read in run.get("reads", ())),
                 "rejected": sum(flow["rejected"] for flow in flows),
-                "by_flow": {flow["flow"]: {"calls": flow["calls"], "read": flow["read"]} for flow in flows},
+                "by_flow": {
+                    flow["flow"]: {
+                        "calls": flow["calls"],
+                        "read": flow["read"],
+                        "sent": flow["created"] + flow["updated"],
+                    }
+                    for flow in flows
+                },
                 "to_target": sum(flow["calls"] for flow in flows),
                 "writes": sum(flow["created"] + flow["updated"] for flow in flows),
                 "delivery_seconds": sum(flow["seconds"] for flow in flows),

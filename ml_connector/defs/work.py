@@ -129,4 +129,5 @@ def _missing_before(first: str, statuses: Mapping[str, str | None]) -> set[str]:
 
 
 def _windows(company: Company, moments: Iterable[datetime], now: datetime) -> set[str]:
-    return {company.windows.key(moment, now) for moment in moments}
+    windows = company.windows  # made anew each time it is asked for, and there may be a moment per record
+    return {windows.key(moment, now) for moment in moments}

@@ -27,7 +27,7 @@ from ml_connector.errors import StoppedProblem
 from ml_connector.store.deliveries import Deliveries, Intent, Version
 from ml_connector.store.ledger import Ledger
 
-COMMIT_ROWS = 500
+COMMIT_ROWS = 1_000
 COMMIT_SECONDS = 1.0
 PASSES = 20  # a record makes others due at most along one chain of addresses that changed hands
 

@@ -178,7 +178,7 @@ class Planner:
     def _decide(
         self, version: Version, mapped: Mapped, state: State | None, claims: Claims, resolved: Resolved | None
     ) -> Send | Settle:
-        plan = _Plan(self, version, state, *wish_of(mapped), claims, resolved)
+        plan = _Plan(self, version, state, *wish_of(mapped), claims, resolved, self.in_doubt.get(version.key))
         match mapped:
             case Reject():
                 return plan.reject(mapped)
@@ -201,15 +201,15 @@ class _Plan:
     stance: str | None
     claims: Claims
     resolved: Resolved | None
+    doubt: Intent | None  # a write of it that was never answered
 
     @property
     def in_doubt(self) -> bool:
         """Whether a write was never answered that would change what the target confirmed."""
-        doubt = self.planner.in_doubt.get(self.version.key)
-        if doubt is None:
+        if self.doubt is None:
             return False
         confirmed = (self.state.digest, self.state.target_id) if self.state else None
-        return confirmed != (doubt.digest, doubt.claim) or bool(doubt.astray)
+        return confirmed != (self.doubt.digest, self.doubt.claim) or bool(self.doubt.astray)
 
     @property
     def linked_to(self) -> str | None:
@@ -218,8 +218,9 @@ class _Plan:
     @property
     def astray(self) -> tuple[str, ...]:
         """See `Planned.astray`."""
-        doubt = self.planner.in_doubt.get(self.version.key)
-        places = dict.fromkeys((doubt.claim, *doubt.astray)) if doubt else ()
+        if self.doubt is None:
+            return ()
+        places = dict.fromkeys((self.doubt.claim, *self.doubt.astray))
         return tuple(place for place in places if place != self.linked_to)
 
     def _strays(self, claim: str | None) -> tuple[str, ...]:
@@ -325,10 +326,9 @@ class _Plan:
 
     def _doubt(self, desired: Desired) -> Doubt | None:
         """The earlier create of this document that nobody answered."""
-        doubt = self.planner.in_doubt.get(self.version.key)
-        if doubt is None or desired.basis is None or self.linked_to is not None:
+        if self.doubt is None or desired.basis is None or self.linked_to is not None:
             return None
-        return Doubt(doubt.started_at, doubt.reference)
+        return Doubt(self.doubt.started_at, self.doubt.reference)
 
     def _is_confirmed(self, digest: bytes, *, document: bool) -> bool:
         certain = not self.in_doubt and (document or not self.planner.forced)

@@ -95,7 +95,13 @@ class _Given:
     def _values(self, column: Column[Any], convert: Callable[[Any], Any] | None, page: Sequence[Row]) -> Sequence[Any]:
         name = column.name
         if name in page[0]:
-            return [convert(row[name]) for row in page] if convert else [row[name] for row in page]
+            values = [row[name] for row in page]
+            if convert is None:
+                return values
+            if isinstance(column.type, Moment):  # most rows of a page carry the same moments
+                texts = {value: convert(value) for value in set(values)}
+                return [texts[value] for value in values]
+            return [convert(value) for value in values]
         value = self._same[name] if name in self._same else column.default.arg  # type: ignore[union-attr]  # noqa: SIM401
         return [convert(value) if convert else value] * len(page)
 

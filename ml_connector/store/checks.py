@@ -14,9 +14,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, Table, and_, func, or_, select
 from sqlalchemy.engine import Connection
 
-from ml_connector.store.tables import audit, delivery, flow_state, record_state, source_row
+from ml_connector.store.tables import UNDELIVERED, audit, delivery, flow_state, record_state, source_row
 
-UNDELIVERED = ("rejected", "failed")
 SAID_NO = ("unsubscribed", "cleaned")
 UNSUBSCRIBED = "unsubscribed"
 SUBSCRIBED = "subscribed"
@@ -68,7 +67,7 @@ class Breach:
 
 def undelivered(connection: Connection, company: str, target: str, flow: str, limit: int) -> Undelivered:
     """What is rejected or failed now, the oldest first."""
-    mine = (*_of(record_state, company, target, flow), record_state.c.outcome.in_(UNDELIVERED))
+    mine = (*_of(record_state, company, target, flow), UNDELIVERED)
     count = connection.execute(select(func.count()).where(*mine)).scalar_one()
     query = (
         select(
@@ -89,7 +88,7 @@ def undelivered(connection: Connection, company: str, target: str, flow: str, li
 def rejected_windows(connection: Connection, company: str, target: str, flow: str) -> set[str]:
     """The windows that hold a rejected record."""
     query = select(record_state.c.window).where(
-        *_of(record_state, company, target, flow), record_state.c.outcome == "rejected"
+        *_of(record_state, company, target, flow), UNDELIVERED, record_state.c.outcome == "rejected"
     )
     return set(connection.execute(query.distinct()).scalars())
 

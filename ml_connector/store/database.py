@@ -194,7 +194,8 @@ def _engine(target: URL) -> Engine:
 
 def _set_up_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     connection.isolation_level = None  # the driver begins no transaction by itself; `_begin_sqlite` does
-    for setting in ("synchronous = FULL", "foreign_keys = ON", "cache_size = -16000"):
+    # 4 MB for each connection: four times as much saves no CPU where 100,000 records are delivered.
+    for setting in ("synchronous = FULL", "foreign_keys = ON", "cache_size = -4000"):
         connection.execute(f"PRAGMA {setting}")
     deadline = time.monotonic() + BUSY_SECONDS
     while True:  # a new file is switched once; SQLite does not wait by itself for others who have just opened it

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Table, and_, case, func, or_, select, unio
 from sqlalchemy.engine import Connection
 
 from ml_connector.store.tables import (
+    UNDELIVERED,
     audit,
     delivery,
     entity_state,
@@ -21,7 +22,6 @@ from ml_connector.store.tables import (
     source_row,
 )
 
-UNDELIVERED = ("rejected", "failed")
 CHUNK = 1_000
 CLOCKS = timedelta(minutes=5)  # as far apart as those of several hosts may be
 COUNTS = ("read", "created", "updated", "unchanged", "skipped", "rejected", "failed")
@@ -48,7 +48,7 @@ class FlowStatus:
 
     @property
     def problems(self) -> int:
-        return sum(self.records.get(outcome, 0) for outcome in UNDELIVERED)
+        return self.records.get("rejected", 0) + self.records.get("failed", 0)
 
 
 def problems(connection: Connection, company: str | None = None, target: str | None = None) -> list[dict[str, Any]]:
@@ -68,7 +68,7 @@ def problems(connection: Connection, company: str | None = None, target: str | N
             record_state.c.attempts,
             record_state.c.run_id,
         )
-        .where(record_state.c.outcome.in_(UNDELIVERED), *_of(record_state, company, target))
+        .where(UNDELIVERED, *_of(record_state, company, target))
         .order_by(record_state.c.first_seen, record_state.c.company, record_state.c.target, record_state.c.key)
     )
     return [dict(row) for row in connection.execute(query).mappings()]
@@ -144,7 +144,7 @@ def flow_status(connection: Connection, company: str, target: str, flow: str, en
     """
     mine = _of(record_state, company, target, flow)
     outcomes = select(record_state.c.outcome, func.count()).where(*mine).group_by(record_state.c.outcome)
-    undelivered = select(func.min(record_state.c.first_seen)).where(*mine, record_state.c.outcome.in_(UNDELIVERED))
+    undelivered = select(func.min(record_state.c.first_seen)).where(*mine, UNDELIVERED)
     waiting, landed_at = _waiting(connection, company, target, flow, entity)
     known = (*_of(delivery, company, target, flow), delivery.c.at <= now + CLOCKS)
     last = select(delivery.c.at, delivery.c.stopped).where(*known)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 
-from ml_connector.store import reports
+from ml_connector.store import checks, reports
 from ml_connector.store.audit import AuditLog, Entry
 from ml_connector.store.database import Database
 from ml_connector.store.tables import delivery, entity_state, flow_state, landing, record_state, source_row
@@ -219,3 +221,17 @@ def test_a_runs_windows_are_added_up_per_flow_in_the_order_that_was_asked_for(da
     assert found[1]["windows"] == ["2026-11-20-09:00", "2026-11-20-10:00"]
     counts = {"read": 5, "created": 3, "updated": 0, "unchanged": 0, "skipped": 0, "rejected": 2, "failed": 0}
     assert found[1]["flows"] == [{"flow": "members", **counts, "calls": 4, "seconds": pytest.approx(1.25)}]
+
+
+def test_what_is_undelivered_is_found_without_a_look_at_every_record(tmp_path: Path) -> None:
+    """A run asks several times, and of a hundred thousand records few are; SQLite says by which index it looks."""
+    database, asked = Database.open(f"sqlite:///{tmp_path / 'ledger.db'}"), list[tuple[str, Any]]()
+    event.listen(database.engine, "before_cursor_execute", lambda *call: asked.append(call[2:4]))
+    with database.connect() as connection:
+        checks.undelivered(connection, *FLOW, limit=5)
+        checks.rejected_windows(connection, *FLOW)
+        reports.problems(connection, "nordic")
+        for query, values in [one for one in asked if one[0].startswith("SELECT")]:
+            (plan, *_) = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}", values).all()
+            assert "record_state_undelivered" in plan.detail
+    database.close()

@@ -48,7 +48,12 @@ class Source(Template):
         first = self.places[0]
         if first.is_address:
             return whole_address(first.look_up(subject))
-        return cut(self.written(subject, as_text))
+        if self.around is not None:
+            return cut(self.written(subject, as_text))
+        held = first.look_up(subject)
+        if type(held) is str and held.isascii() and len(held) <= TEXT_BYTES:  # as mostly, and for every field
+            return held.strip()
+        return cut(as_text(held))
 
 
 @cache

@@ -15,8 +15,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
+from functools import partial
+from operator import attrgetter
 from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
@@ -64,19 +66,21 @@ class Place:
     path: str
     names: Sequence[str]
     is_address: bool = False
+    _found: Callable[[Any], Any] = field(init=False, repr=False, compare=False)  # made once: every record asks
+
+    def __post_init__(self) -> None:
+        found = attrgetter(".".join(self.names)) if self.names else partial(read, path=self.path)
+        object.__setattr__(self, "_found", found)
 
     def look_up(self, subject: Subject) -> Any:
         """What stands there; None where something on the way is missing."""
         value: Any = subject.party
         if self.root:
             value = subject.contact if self.root == "contact" else subject.party_class
-        if not self.names:
-            return None if value is None else read(value, self.path)
-        for name in self.names:
-            if value is None:
-                return None
-            value = getattr(value, name)
-        return value
+        try:
+            return None if value is None else self._found(value)
+        except AttributeError:  # a block on the way is None; whatever else a path names, the models have
+            return None
 
 
 @dataclass(frozen=True, slots=True)
