@@ -67,8 +67,8 @@ class Breach:
 
 def undelivered(connection: Connection, company: str, target: str, flow: str, limit: int) -> Undelivered:
     """What is rejected or failed now, the oldest first."""
-    mine = (*_of(record_state, company, target, flow), UNDELIVERED)
-    count = connection.execute(select(func.count()).where(*mine)).scalar_one()
+    mine = and_(*_of(record_state, company, target, flow), UNDELIVERED)
+    count = connection.execute(select(func.count()).where(mine)).scalar_one()
     query = (
         select(
             record_state.c.key,
@@ -78,7 +78,7 @@ def undelivered(connection: Connection, company: str, target: str, flow: str, li
             record_state.c.first_seen,
             record_state.c.attempts,
         )
-        .where(*mine)
+        .where(mine)
         .order_by(record_state.c.first_seen, record_state.c.key)
         .limit(limit)
     )
