@@ -40,7 +40,8 @@ def run(folder: Folder = None, as_json: output.AsJson = False) -> None:
     output.say()
     output.say(f"Next: edit {home.config_path}; every setting is explained there.")
     if home.path != here().path:
-        output.say(f"Then: export ML_CONNECTOR_HOME={home.path} DAGSTER_HOME={home.dagster_home}")
+        output.say(f"Then: export ML_CONNECTOR_HOME={home.path}")
+        output.say(f"      export DAGSTER_HOME={home.dagster_home}")
     output.say("Then: ml-connector credentials set COMPANY/visma, and COMPANY/TARGET for each target; then check.")
     output.say(f"Keep a copy of {home.key_file} in a safe place: without it stored credentials and landings are lost.")
 

@@ -52,7 +52,8 @@ def test_the_vault_key_is_for_its_owner_alone_and_is_not_shown(cli: Cli, tmp_pat
     assert stat.S_IMODE(home.path.stat().st_mode) == 0o700
     assert len(home.vault_key()) == 32
     assert home.key_file.read_text().strip() not in ran.out + ran.err
-    assert f"export ML_CONNECTOR_HOME={home.path} DAGSTER_HOME={home.path}" in ran.out
+    assert f"export ML_CONNECTOR_HOME={home.path}\n" in ran.out
+    assert f"export DAGSTER_HOME={home.path}\n" in ran.out
 
 
 def test_what_is_there_is_left_as_it_is(cli: Cli, tmp_path: Path) -> None:

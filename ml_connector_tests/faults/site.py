@@ -125,11 +125,12 @@ class Site:
             read = select(source_row.c.entity, func.count()).group_by(source_row.c.entity)
             known = {row[0]: row[1] for row in connection.execute(read)}
             assert known["visma.customers"] == len(rows)
-            settled = select(record_state.c.flow, func.count()).group_by(record_state.c.flow)
-            settled_by_flow = {row[0]: row[1] for row in connection.execute(settled)}
+            delivered = (record_state.c.target, record_state.c.flow)
+            counted = connection.execute(select(*delivered, func.count()).group_by(*delivered))
+            settled = {(row[0], row[1]): row[2] for row in counted}
             for target in self.targets:
                 flows = opened.config.target(f"{COMPANY}/{target}").flows
-                assert all(settled_by_flow[flow.name] == known[flow.entity] for flow in flows), settled_by_flow
+                assert all(settled[target, flow.name] == known[flow.entity] for flow in flows), settled
                 verification = opened.ledger(COMPANY).audit(target).verify()
                 assert verification.ok, verification
         return len(compared)

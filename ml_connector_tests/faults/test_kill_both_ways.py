@@ -1,0 +1,75 @@
+"""The process is killed with SIGKILL at any moment while all targets are served, and events come back from one."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from ml_connector_tests.faults.outages import wait_out
+from ml_connector_tests.faults.site import Site, open_site
+
+A_SYNC = 4.0  # seconds that one takes, about
+LINES = "journalTransactionLines"
+YEARLY = {"billing_period_unit": "year", "tax_rate": 25, "tax_name": "MVA"}
+
+
+@pytest.fixture
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A site that delivers to all targets, and was synchronised once."""
+    targets = ("mailchimp", "hubspot", "chargebee")
+    with open_site(tmp_path_factory.mktemp("site"), customers=100, targets=targets) as opened:
+        assert opened.sync() == 0
+        yield opened
+
+
+def test_killed_at_random_while_all_targets_are_served(site: Site) -> None:
+    """Nothing is lost and nothing stands twice: no company or contact, no customer or invoice, no posting in Visma."""
+    subscriptions = 0
+    for round_ in range(10):
+        site.stir(changes=site.dice.choice((1, 10, len(site.ordinary()))))
+        subscriptions += 1
+        subscribe(site, f"S-{round_}")
+        process = site.start_sync(full=site.dice.random() < 0.2)
+        time.sleep(site.dice.uniform(0.05, A_SYNC))
+        process.kill()
+        process.join()
+    for _ in range(2):
+        wait_out(site)  # a posting that may still be made in Visma is waited for
+        assert site.sync() == 0
+    assert site.verify() > 30
+    references = posted(site)
+    assert set(references.values()) == {1}
+    assert len(references) == subscriptions
+    verify_chargebee(site)
+
+
+def subscribe(site: Site, subscription_id: str) -> None:
+    """For a year from today, so that its first month has not ended."""
+    customer = site.chargebee.control("records/customers?count=1")["records"][0]["id"]
+    site.chargebee.control("subscriptions", {"id": subscription_id, "customer_id": customer, **YEARLY})
+
+
+def posted(site: Site) -> Counter[str]:
+    """How often each of our references stands in Visma's general ledger."""
+    rows = site.visma.control("books?count=100000")["journals"]["rows"]
+    references = (str(row[LINES][0]["referenceNumber"]) for row in rows)
+    return Counter(reference for reference in references if reference.startswith("CB"))
+
+
+def verify_chargebee(site: Site) -> None:
+    """Every ordinary customer is there with today's name; what is paid of an invoice was paid once."""
+    customers: dict[str, Any] = {
+        one["id"]: one for one in site.chargebee.control("records/customers?count=100000")["records"]
+    }
+    rows = {row["number"]: row for row in site.customers()}
+    for number in site.ordinary():
+        assert customers[f"V-{number}"]["company"] == rows[number]["name"].strip(), number
+    invoices = site.chargebee.control("records/invoices?count=100000")["records"]
+    imported = [one for one in invoices if one["id"].startswith("VN-")]
+    assert imported
+    for one in imported:
+        assert sum(link["txn_amount"] for link in one.get("linked_payments", ())) <= one["total"], one["id"]
