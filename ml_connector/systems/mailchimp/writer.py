@@ -36,7 +36,7 @@ from ml_connector.systems.mailchimp.exchange import (
 
 LOST_IN_A_ROW = 3
 """Batches that could not be handed over, one after the other, after which nothing more is tried in this run."""
-IN_FLIGHT = 4
+IN_FLIGHT = 3
 """Batches at Mailchimp at a time: while one is fetched, the others are worked on."""
 AHEAD = 8
 """Changes per connection that are held ready, so that no connection waits while outcomes are recorded."""
