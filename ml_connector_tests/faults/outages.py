@@ -26,7 +26,9 @@ SETTLE = timedelta(seconds=60)
 BLOCKS: dict[str, dict[str, Any]] = {
     "mailchimp": {"batch_above": 50},
     "hubspot": {"flows": {"companies": {"match": {"domain": "main_contact.email"}}, "suppliers": {}, "contacts": {}}},
+    "chargebee": {"retries": {"first_pause": 0.01, "jitter": 0}},
 }
+LONG_AGO = timedelta(hours=1)
 
 
 @contextmanager
@@ -46,7 +48,8 @@ def configure(site: Site) -> None:
     document = yaml.safe_load(site.home.config_path.read_text())
     company = document["companies"][COMPANY]
     company["visma"] |= {"page_size": 50, "retries": {"first_pause": 0.01, "jitter": 0}}
-    company["targets"][site.targets[0]] |= {"settle": f"{SETTLE.seconds}s", **BLOCKS[site.targets[0]]}
+    settle = {} if site.targets == ("chargebee",) else {"settle": f"{SETTLE.seconds}s"}  # it has no such setting
+    company["targets"][site.targets[0]] |= settle | BLOCKS[site.targets[0]]
     site.home.config_path.write_text(yaml.safe_dump(document))
 
 
@@ -90,8 +93,8 @@ def failed_windows(site: Site) -> set[str]:
 
 
 def wait_out(site: Site) -> None:
-    """The settle time and every pause before a further try have passed."""
-    passed = datetime.now(UTC) - SETTLE
+    """Every settle time and every pause before a further try have passed."""
+    passed = datetime.now(UTC) - LONG_AGO
     with site.home.open() as home, home.database.begin() as connection:
         connection.execute(update(record_state).where(record_state.c.due_at.is_not(None)).values(due_at=passed))
         connection.execute(update(intent).values(started_at=passed))

@@ -116,6 +116,8 @@ class Site:
             self._verify_members(compared)
         if "hubspot" in self.targets:
             self._verify_companies(compared)
+        if "chargebee" in self.targets:
+            self._verify_customers(compared)
         with self.home.open() as opened, opened.database.connect() as connection:
             columns = (record_state.c.flow, record_state.c.key, record_state.c.kind)
             failed = connection.execute(select(*columns).where(record_state.c.outcome == "failed")).all()
@@ -169,6 +171,18 @@ class Site:
             assert company["id"] in contact["associations"].get("companies", ()), (
                 f"the contact of {row['number']} is not linked"
             )
+
+    def _verify_customers(self, compared: list[dict[str, Any]]) -> None:
+        """Each customer of Chargebee as Visma has it; of an invoice no more is paid than it comes to."""
+        customers, invoices = (
+            self.chargebee.control(f"records/{kind}?count=100000")["records"] for kind in ("customers", "invoices")
+        )
+        by_id = {one["id"]: one for one in customers}
+        for row in compared:
+            assert by_id[f"V-{row['number']}"]["company"] == row["name"].strip(), row["number"]
+        for one in invoices:
+            paid = sum(link["txn_amount"] for link in one.get("linked_payments", ()))
+            assert paid <= one["total"], f"{one['id']} was paid twice"
 
 
 def _keys(properties: dict[str, Any]) -> tuple[str | None, str | None]:

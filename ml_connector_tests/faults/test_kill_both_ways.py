@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
@@ -44,7 +43,6 @@ def test_killed_at_random_while_all_targets_are_served(site: Site) -> None:
     references = posted(site)
     assert set(references.values()) == {1}
     assert len(references) == subscriptions
-    verify_chargebee(site)
 
 
 def subscribe(site: Site, subscription_id: str) -> None:
@@ -58,18 +56,3 @@ def posted(site: Site) -> Counter[str]:
     rows = site.visma.control("books?count=100000")["journals"]["rows"]
     references = (str(row[LINES][0]["referenceNumber"]) for row in rows)
     return Counter(reference for reference in references if reference.startswith("CB"))
-
-
-def verify_chargebee(site: Site) -> None:
-    """Every ordinary customer is there with today's name; what is paid of an invoice was paid once."""
-    customers: dict[str, Any] = {
-        one["id"]: one for one in site.chargebee.control("records/customers?count=100000")["records"]
-    }
-    rows = {row["number"]: row for row in site.customers()}
-    for number in site.ordinary():
-        assert customers[f"V-{number}"]["company"] == rows[number]["name"].strip(), number
-    invoices = site.chargebee.control("records/invoices?count=100000")["records"]
-    imported = [one for one in invoices if one["id"].startswith("VN-")]
-    assert imported
-    for one in imported:
-        assert sum(link["txn_amount"] for link in one.get("linked_payments", ())) <= one["total"], one["id"]
