@@ -146,3 +146,10 @@ def test_no_body_breaks_it(portal: Hubspot, call: tuple[str, str, Any]) -> None:
     assert answer.status_code < 500, answer.text
     if answer.status_code >= 400:
         assert {"status", "message", "correlationId", "category"} <= answer.json().keys()
+
+
+def test_a_name_that_no_header_can_hold_is_an_answer_too(portal: Hubspot) -> None:
+    """It stands in the address of what was made."""
+    answer = portal.http.post(f"{PROPERTIES}/groups", json={"name": "a\nb", "label": "A"})
+    assert answer.status_code == 201
+    assert answer.headers["location"].endswith("/a%0Ab")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import quote
 
 from ml_connector.simulators.hubspot.batches import reply
 from ml_connector.simulators.hubspot.definitions import Definition
@@ -29,7 +30,7 @@ def create(portal: Portal, call: Call) -> Reply:
     """POST: 201 and where it is."""
     table = portal.properties(call.args["type"], "write")
     made = add(portal, table, call.json())
-    return Reply(201, _view(portal, table, made), {"Location": f"{call.url}/{made.name}"})
+    return Reply(201, _view(portal, table, made), {"Location": f"{call.url}/{quote(made.name, errors='replace')}"})
 
 
 def read(portal: Portal, call: Call) -> Reply:
@@ -91,7 +92,7 @@ def create_group(portal: Portal, call: Call) -> Reply:
         message = f"A property group named '{name}' already exists."
         raise Problem(409, "OBJECT_ALREADY_EXISTS", message, context={"name": [name]})
     group = table.groups[name] = Group(name, label, order_of(body, -1))
-    return Reply(201, group.view(), {"Location": f"{call.url}/{name}"})
+    return Reply(201, group.view(), {"Location": f"{call.url}/{quote(name, errors='replace')}"})
 
 
 def read_group(portal: Portal, call: Call) -> Reply:
