@@ -17,14 +17,16 @@ from ml_connector.engine.dependents import Bring, Lacking
 from ml_connector.engine.doubts import Doubts
 from ml_connector.engine.needs import Needs
 from ml_connector.engine.outcomes import Recorder, resumed, waiting
-from ml_connector.engine.plan import Planned, Planner, Send, Settle
+from ml_connector.engine.plan import Planned, Send, Settle
+from ml_connector.engine.planner import Planner
 from ml_connector.engine.ports import Clock, Flow, Writer
 from ml_connector.engine.records import Change, Result
 from ml_connector.engine.takeup import take_up
 from ml_connector.engine.tally import Tallies, Tally
 from ml_connector.engine.windows import Windows
 from ml_connector.errors import StoppedProblem
-from ml_connector.store.deliveries import Deliveries, Intent, Version
+from ml_connector.store.backlog import Version
+from ml_connector.store.deliveries import Deliveries, Intent
 from ml_connector.store.ledger import Ledger
 
 COMMIT_ROWS = 1_000

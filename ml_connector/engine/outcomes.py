@@ -26,7 +26,8 @@ from ml_connector.engine.retry import next_try
 from ml_connector.engine.tally import Tallies
 from ml_connector.errors import StoppedProblem
 from ml_connector.store.audit import Entry
-from ml_connector.store.deliveries import Deliveries, Intent, State, Version
+from ml_connector.store.backlog import Version
+from ml_connector.store.deliveries import Deliveries, Intent, State
 from ml_connector.store.ledger import Ledger
 from ml_connector.store.links import Links
 from ml_connector.store.texts import storable

@@ -13,11 +13,13 @@ import orjson
 from ml_connector.engine.claims import first_in_line
 from ml_connector.engine.deliver import open_book
 from ml_connector.engine.needs import Needs
-from ml_connector.engine.plan import Planner, Send, Settle, assemble
+from ml_connector.engine.plan import Send, Settle
+from ml_connector.engine.planner import Planner, assemble
 from ml_connector.engine.ports import Clock, Flow, Source
 from ml_connector.engine.records import Operation, Outcome, Record
 from ml_connector.engine.takeup import take_up
-from ml_connector.store.deliveries import Deliveries, Version
+from ml_connector.store.backlog import Version
+from ml_connector.store.deliveries import Deliveries
 from ml_connector.store.ledger import Ledger
 
 CHUNK = 1_000
