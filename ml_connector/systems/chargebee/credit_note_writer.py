@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Iterator
 from urllib.parse import quote
 
+from ml_connector.engine.answered import AnsweredAtOnce, not_done
 from ml_connector.engine.checkpoints import reached
 from ml_connector.engine.ports import Delivery
 from ml_connector.engine.records import Change, Outcome, Result
@@ -16,19 +16,12 @@ from ml_connector.systems.chargebee.documents import CREDIT_NOTE
 from ml_connector.systems.chargebee.errors import DUPLICATE
 from ml_connector.systems.chargebee.invoice_writer import UNCHANGEABLE
 from ml_connector.systems.chargebee.line_pages import find
-from ml_connector.systems.chargebee.results import ids_of, not_done
+from ml_connector.systems.chargebee.results import ids_of
 from ml_connector.systems.chargebee.standing import Resource, holds, is_same_money, is_voided
 
 
-class CreditNotesWriter:
+class CreditNotesWriter(AnsweredAtOnce[ChargebeeClient]):
     """An engine `Writer`. One after the other: two notes may be for one invoice."""
-
-    def __init__(self, client: ChargebeeClient) -> None:
-        self._client = client
-
-    @property
-    def calls(self) -> int:
-        return self._client.calls
 
     def deliver(self, changes: Iterable[Change], delivery: Delivery) -> Iterator[Result]:
         for change in changes:
@@ -38,12 +31,6 @@ class CreditNotesWriter:
                 yield result
             except CallProblem as problem:
                 yield not_done(change, problem)
-
-    def resume(self, reference: str, keys: Sequence[str]) -> Iterator[Result]:
-        return iter(())
-
-    def settled(self, since: datetime) -> bool:
-        return True
 
     def _delivered(self, change: Change) -> Result:
         if change.target_id is not None:  # also where another prefix gave it another claim since

@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
+from ml_connector.engine.answered import AnsweredAtOnce, not_done
 from ml_connector.engine.checkpoints import reached
 from ml_connector.engine.digests import digest_of
 from ml_connector.engine.ports import Delivery
@@ -17,31 +17,17 @@ from ml_connector.systems.chargebee.client import ChargebeeClient
 from ml_connector.systems.chargebee.errors import DUPLICATE, MISSING
 from ml_connector.systems.chargebee.fields import ADDRESS
 from ml_connector.systems.chargebee.forms import encoded
-from ml_connector.systems.chargebee.results import not_done
 
 REPLACED = ("vat_number", "vat_number_prefix", "registered_for_gst", "business_customer_without_vat_number")
 """What `update_billing_info` removes where it is left out, besides the address (section 3.3)."""
 KEPT_OF_ADDRESS = (*ADDRESS, "state_code")
 
 
-class CustomersWriter:
+class CustomersWriter(AnsweredAtOnce[ChargebeeClient]):
     """An engine `Writer`. A change is one customer, so calls about one customer are never under way at once."""
-
-    def __init__(self, client: ChargebeeClient) -> None:
-        self._client = client
-
-    @property
-    def calls(self) -> int:
-        return self._client.calls
 
     def deliver(self, changes: Iterable[Change], delivery: Delivery) -> Iterator[Result]:
         return concurrently(self._delivered, changes, self._client.settings.connections)
-
-    def resume(self, reference: str, keys: Sequence[str]) -> Iterator[Result]:
-        return iter(())
-
-    def settled(self, since: datetime) -> bool:
-        return True
 
     def _delivered(self, change: Change) -> Result:
         try:

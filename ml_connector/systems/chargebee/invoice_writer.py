@@ -17,10 +17,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
+from ml_connector.engine.answered import AnsweredAtOnce, not_done
 from ml_connector.engine.checkpoints import reached
 from ml_connector.engine.ports import Delivery
 from ml_connector.engine.records import Change, Outcome, Result
@@ -33,7 +33,7 @@ from ml_connector.systems.chargebee.flow_settings import InvoicesSettings
 from ml_connector.systems.chargebee.invoices import again_id
 from ml_connector.systems.chargebee.line_pages import find
 from ml_connector.systems.chargebee.payments import LINKED, Open, Piece, still_open
-from ml_connector.systems.chargebee.results import ids_of, not_done
+from ml_connector.systems.chargebee.results import ids_of
 from ml_connector.systems.chargebee.standing import Resource, holds, is_same_money, is_voided
 from ml_connector.systems.chargebee.turns import Turns
 
@@ -43,17 +43,13 @@ VERSIONS = 20
 UNCHANGEABLE = "cannot be changed"
 
 
-class InvoicesWriter:
+class InvoicesWriter(AnsweredAtOnce[ChargebeeClient]):
     """An engine `Writer`."""
 
     def __init__(self, client: ChargebeeClient, settings: InvoicesSettings) -> None:
-        self._client = client
+        super().__init__(client)
         self._settings = settings
         self._turns = Turns()
-
-    @property
-    def calls(self) -> int:
-        return self._client.calls
 
     def deliver(self, changes: Iterable[Change], delivery: Delivery) -> Iterator[Result]:
         def delivered(change: Change) -> Result:
@@ -63,12 +59,6 @@ class InvoicesWriter:
             delivery.not_sent(change.key)
 
         return concurrently(delivered, changes, self._client.settings.connections, dropped=dropped)
-
-    def resume(self, reference: str, keys: Sequence[str]) -> Iterator[Result]:
-        return iter(())
-
-    def settled(self, since: datetime) -> bool:
-        return True
 
     def _delivered(self, change: Change, delivery: Delivery) -> Result:
         try:

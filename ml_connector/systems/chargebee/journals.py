@@ -28,6 +28,7 @@ from ml_connector.systems.chargebee.documents import NO_LINES, STORE, WRITE_OFF,
 from ml_connector.systems.chargebee.event_settings import EventsSettings, LineRule
 from ml_connector.systems.chargebee.money import NotMoney, major
 from ml_connector.systems.chargebee.schedule import day_of, month_of
+from ml_connector.systems.visma.journals import LINES
 
 BEFORE_FROM = "before from"
 OUR_IMPORT = "our own import"
@@ -170,7 +171,7 @@ def body_of(
         **({"exchangeRate": float(rate)} if rate != 1 else {}),
         **({"branch": settings.branch} if settings.branch else {}),
         **({"ledger": settings.ledger} if settings.ledger else {}),
-        "journalTransactionLines": list(lines),
+        LINES: list(lines),
     }
     return {
         "reference": origin.reference(key),

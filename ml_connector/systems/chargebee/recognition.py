@@ -25,9 +25,9 @@ from ml_connector.systems.chargebee.journals import (
 )
 from ml_connector.systems.chargebee.money import NotMoney
 from ml_connector.systems.chargebee.schedule import end_of, last_day
+from ml_connector.systems.visma.journals import LINES
 
 JOURNALS = "journals"
-LINES = "journalTransactionLines"
 POLICY, DEFERRED = "policy", "deferred"
 """In the body, as the document's own transaction tells: by which policy it was posted, and to which account each of its
 lines was deferred. A document that an earlier version posted does not tell accounts: then today's count."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from ml_connector.engine.records import Change, Outcome, Result
-from ml_connector.http import CallProblem, RecordRefused, Uncertain
+from ml_connector.engine.records import Change
 
 
 def ids_of(change: Change, current: str) -> list[str]:
@@ -11,19 +10,3 @@ def ids_of(change: Change, current: str) -> list[str]:
     facts = change.facts
     earlier = (*facts.get("ids", ()), facts.get("id"), change.target_id)
     return [*dict.fromkeys(one for one in earlier if one and one != current), current]
-
-
-def not_done(change: Change, problem: CallProblem) -> Result:
-    """The result of a change that a call's problem ended."""
-    decision = problem.decision
-    return Result(
-        change.key,
-        Outcome.REJECTED if isinstance(problem, RecordRefused) else Outcome.FAILED,
-        facts=change.facts,
-        kind=decision.kind,
-        reason=decision.reason,
-        vendor_code=decision.vendor_code,
-        status=problem.status,
-        correlation_id=problem.correlation_id,
-        uncertain=isinstance(problem, Uncertain),
-    )

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from ml_connector.engine.answered import AnsweredAtOnce
 from ml_connector.engine.ports import Delivery
 from ml_connector.engine.records import Change, Outcome, Result
 from ml_connector.http import BatchRefused, CallProblem, Decision, to_json
-from ml_connector.systems.hubspot.answered import AnsweredAtOnce
 from ml_connector.systems.hubspot.batches import Reply, batched, halves, refused
 from ml_connector.systems.hubspot.client import LINKS, HubSpotClient
 from ml_connector.systems.hubspot.drafts import sentence
@@ -17,7 +17,7 @@ from ml_connector.systems.hubspot.errors import MISSING, NOT_FOUND, decide_item
 Pair = tuple[str, str]
 
 
-class LinksWriter(AnsweredAtOnce):
+class LinksWriter(AnsweredAtOnce[HubSpotClient]):
     """A `Writer` of plain links.
 
     Args:

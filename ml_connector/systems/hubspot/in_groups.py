@@ -7,19 +7,19 @@ from collections.abc import Hashable, Iterable, Iterator, Sequence
 from itertools import chain, islice
 from typing import Generic, TypeVar
 
+from ml_connector.engine.answered import AnsweredAtOnce
 from ml_connector.engine.ports import Delivery
 from ml_connector.engine.records import Change, Result
 from ml_connector.http import concurrently
-from ml_connector.systems.hubspot.answered import AnsweredAtOnce
 from ml_connector.systems.hubspot.batches import batched
 from ml_connector.systems.hubspot.check import account
-from ml_connector.systems.hubspot.client import BATCH
+from ml_connector.systems.hubspot.client import BATCH, HubSpotClient
 from ml_connector.systems.hubspot.drafts import Halted
 
 Ready = TypeVar("Ready")
 
 
-class InGroups(AnsweredAtOnce, ABC, Generic[Ready]):
+class InGroups(AnsweredAtOnce[HubSpotClient], ABC, Generic[Ready]):
     """A `Writer` whose changes are written in groups; no two groups hold the same record: the engine sees to that."""
 
     _found: Ready | None = None

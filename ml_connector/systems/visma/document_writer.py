@@ -9,14 +9,15 @@ the accountant's from then on, and is not edited by us.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Iterator
+from datetime import timedelta
 from typing import Generic, TypeVar
 
+from ml_connector.engine.answered import AnsweredAtOnce, not_done
 from ml_connector.engine.ports import Delivery
-from ml_connector.engine.records import NOTHING, Change, Operation, Outcome, Result
+from ml_connector.engine.records import Change, Operation, Outcome, Result
 from ml_connector.engine.unsent import sending
-from ml_connector.http import ApiClient, CallProblem, RecordRefused, Uncertain
+from ml_connector.http import ApiClient, CallProblem, RecordRefused
 from ml_connector.systems.visma.ledger import Ledger
 from ml_connector.systems.visma.writer import Writer, Written
 
@@ -30,17 +31,13 @@ Standing = TypeVar("Standing")
 """A document that stands in Visma."""
 
 
-class DocumentWriter(ABC, Generic[Standing]):
+class DocumentWriter(AnsweredAtOnce[ApiClient], ABC, Generic[Standing]):
     """Delivers documents of a kind; an engine `Writer`."""
 
     def __init__(self, ledger: Ledger) -> None:
+        super().__init__(ledger.client)
         self._ledger = ledger
-        self._client: ApiClient = ledger.client
         self._writer = Writer(ledger.client)
-
-    @property
-    def calls(self) -> int:
-        return self._client.calls
 
     def deliver(self, changes: Iterable[Change], delivery: Delivery) -> Iterator[Result]:
         """One after the other: the order in which documents get their numbers is that of the records."""
@@ -48,15 +45,7 @@ class DocumentWriter(ABC, Generic[Standing]):
             try:
                 yield self._delivered(change, delivery)
             except CallProblem as problem:
-                yield _not_done(change, problem)
-
-    def resume(self, reference: str, keys: Sequence[str]) -> Iterator[Result]:
-        """Nothing is at work there: what is in doubt is looked up when it is delivered again."""
-        return iter(())
-
-    def settled(self, since: datetime) -> bool:
-        """How long a call may take effect is the flow's `settle`."""
-        return True
+                yield not_done(change, problem, passing=_is_about_period(problem))
 
     def _delivered(self, change: Change, delivery: Delivery) -> Result:
         with sending(delivery, change.key):
@@ -95,23 +84,6 @@ def no_period(change: Change, what: str) -> Result:
     )
 
 
-def _is_about_period(problem: RecordRefused) -> bool:
+def _is_about_period(problem: CallProblem) -> bool:
     """Whether a refusal is for a period that was closed since it was looked at."""
     return "period" in problem.decision.reason.lower()
-
-
-def _not_done(change: Change, problem: CallProblem) -> Result:
-    """What a call that did not work makes of a change."""
-    decision = problem.decision
-    refused = isinstance(problem, RecordRefused) and not _is_about_period(problem)
-    return Result(
-        change.key,
-        Outcome.REJECTED if refused else Outcome.FAILED,
-        facts=NOTHING,
-        kind=decision.kind,
-        reason=decision.reason,
-        vendor_code=decision.vendor_code,
-        status=problem.status,
-        correlation_id=problem.correlation_id,
-        uncertain=isinstance(problem, Uncertain),
-    )

@@ -19,12 +19,12 @@ from ml_connector.engine.ports import Delivery
 from ml_connector.engine.records import NOTHING, Change, Outcome, Result
 from ml_connector.http import to_json
 from ml_connector.systems.visma.document_writer import CHANGED, MISFIT, SETTLE, DocumentWriter, no_period
+from ml_connector.systems.visma.journals import LINES
 from ml_connector.systems.visma.ledger import Batch, is_same
 from ml_connector.systems.visma.periods import Period
 from ml_connector.systems.visma.writer import wrap
 
 PATH = "/v2/journaltransaction"
-LINES = "journalTransactionLines"
 AMOUNTS = ("debitAmountInCurrency", "creditAmountInCurrency")
 OF_A_LINE = ("accountNumber", *AMOUNTS, "transactionDescription", "note", "referenceNumber")
 
