@@ -151,11 +151,14 @@ def _story(played: Played, customers: int, seconds: float) -> str:
     changes = {name: len(numbers) for name, numbers in played.changed.items()}
     return (
         f"Round 1 read all {customers:,} customers from Visma and created {first('created')} members at Mailchimp; "
-        f"{first('skipped')} were skipped by a rule and {first('rejected')} rejected, each with its reason. At HubSpot "
-        f"it created {first('created', 'hubspot: companies')} companies and {first('created', 'hubspot: contacts')} "
+        f"{first('skipped')} were skipped by a rule, {first('rejected')} rejected, and {first('failed')} failed, to be "
+        "tried again by itself (`problems` says why). At HubSpot it created "
+        f"{first('created', 'hubspot: companies')} companies and {first('created', 'hubspot: contacts')} "
         f"contacts, linked to them, {first('created', 'hubspot: invoices')} invoices with their payments, and "
         f"{first('created', 'hubspot: transactions')} transactions of the general ledger; at Chargebee "
-        f"{first('created', 'chargebee: customers')} customers. Then {changes['changed']} customers changed at Visma, "
+        f"{first('created', 'chargebee: customers')} customers and {first('created', 'chargebee: invoices')} invoices; "
+        f"{first('skipped', 'chargebee: invoices')} are older than its `from`, or not released. Then "
+        f"{changes['changed']} customers changed at Visma, "
         f"{changes['terminated']} were terminated and {changes['email_removed']} lost their e-mail address, "
         f"{len(played.left)} members unsubscribed at Mailchimp, and {played.subscriber} subscribed at Chargebee for a "
         f"year. Round 2 took up what was new, {second('read')} records, and updated {second('updated')} members "

@@ -40,6 +40,9 @@ def report(runs: Sequence[Run], as_json: bool) -> int:
     for run in runs:
         if run["problem"]:
             output.problem(_problem(run))
+        for read in run.get("reads", ()):
+            if read["note"]:
+                output.note(f"{run['company']}/{run['target']}, {read['entity']}: {read['note']}")
         for held in run.get("held_back", ()):
             output.note(_held_back(run, held))
         for check in run.get("checks", ()):

@@ -61,14 +61,16 @@ def _inbox(connection: Connection, company: Company, inward: Source) -> dict[str
 
 
 def _entities(connection: Connection, company: Company) -> list[dict[str, Any]]:
-    """How far every entity was read; those first that never were, because what needs them waits."""
+    """How far every entity was read, or made of another one; those first that never were: what needs them waits."""
     from ml_connector.store import reports
 
     read = reports.coverage(connection, company.name)
     known = {entity["entity"] for entity in read if entity["covered_until"] is not None}
     nothing = {"covered_until": None, "full_at": None, "brake": None}
     never = [{"entity": entity.name, **nothing} for entity in company.entities if entity.name not in known]
-    return never + [entity for entity in read if entity["entity"] in known]
+    derived = {one.entity.name for inward in company.inward for one in inward.derivations}
+    rows = never + [entity for entity in read if entity["entity"] in known]
+    return [{**row, "derived": row["entity"] in derived} for row in rows]
 
 
 def _target(connection: Connection, company: Company, target: Target, now: datetime) -> dict[str, Any]:
@@ -107,7 +109,7 @@ def _show(company: dict[str, Any], now: datetime) -> None:
         {
             "Read": "entity",
             "Covered until": lambda row: output.ago(row["covered_until"], now),
-            "Last full read": lambda row: output.ago(row["full_at"], now),
+            "Last full read": lambda row: None if row["derived"] else output.ago(row["full_at"], now),
             "Brake": "brake",
         },
         source["entities"],

@@ -184,13 +184,11 @@ class _Launcher:
                     "Nothing was marked.",
                     f"`ml-connector problems {target.id}` lists what is rejected.",
                 )
+            said, at = (target.name, target.system.name, keys, note), now()
             for flow in target.flows:
-                mark(flow, ledger, target.name, target.system.name, keys, note, run_id=run_id, at=now())
-            windows = self.company(target.company).windows
-            mark_events(
-                ledger, target.name, target.system.name, keys, note,
-                run_id=run_id, window=windows.key(now(), now()), at=now(),
-            )  # fmt: skip
+                mark(flow, ledger, *said, run_id=run_id, at=at)
+            window = self.company(target.company).windows.key(at, at)
+            mark_events(ledger, *said, run_id=run_id, window=window, at=at)
         entry = {"run_id": run_id, "company": target.company, "target": target.name, "handled": list(keys)}
         return entry | {"checks": self._check(target, run_id)}
 

@@ -58,6 +58,16 @@ def test_a_full_sync_reads_everything_and_sends_only_what_differs(cli: Cli, sync
     assert (flow["read"], flow["updated"]) == (1, 1)
 
 
+def test_an_empty_list_archives_nobody_and_says_so(cli: Cli, synced: Home, world: World) -> None:
+    """failures.md 37: the brake is told in the terminal that asked for the full read, and stays in the status."""
+    world.faults("visma", {"fault": "empty_page", "path": "/v1/customer$"})
+    ran = cli("sync", "nordic", "--full")
+    world.no_faults()
+    assert f"nordic/visma, visma.customers: The full read found {CUSTOMERS} of {CUSTOMERS}" in " ".join(ran.err.split())
+    assert "none was marked as vanished" in " ".join(cli("status").out.split())
+    assert len(world.members("subscribed")) == CUSTOMERS
+
+
 def test_for_people_there_are_tables_and_for_programs_nothing_else(cli: Cli, ready: Home) -> None:
     """Standard output is a result; Dagster's log is not."""
     ran = cli("sync", TARGET)
