@@ -26,6 +26,7 @@ from ml_connector.store.tables import intent, record_state, source_row
 from ml_connector_tests.loopback import HTTP
 
 COMPANY = "nordic"
+YEARLY = {"billing_period_unit": "year", "tax_rate": 25, "tax_name": "MVA"}
 KILLED = -9  # how a sync ends that met its checkpoint
 STOPPED = 3  # and one of which a run was stopped by an account
 # One process loads everything once, and each sync is forked from it.
@@ -95,6 +96,11 @@ class Site:
         if "mailchimp" in self.targets and self.dice.random() < 0.5:
             left = self.mailchimp.control("unsubscribe-some", {"count": 1})["members"]
             self.said_no |= {one["email_address"].lower() for one in left}
+
+    def subscribe(self, subscription_id: str, **more: Any) -> None:
+        """A customer of Chargebee subscribes for a year from today, so that the first month has not ended."""
+        customer = self.chargebee.control("records/customers?count=1")["records"][0]["id"]
+        self.chargebee.control("subscriptions", {"id": subscription_id, "customer_id": customer, **YEARLY, **more})
 
     def ordinary(self) -> list[str]:
         """Numbers of active customers that are not among the awkward cases: each becomes a member."""

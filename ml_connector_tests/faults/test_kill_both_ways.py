@@ -13,7 +13,6 @@ from ml_connector_tests.faults.site import Site, open_site
 
 A_SYNC = 4.0  # seconds that one takes, about
 LINES = "journalTransactionLines"
-YEARLY = {"billing_period_unit": "year", "tax_rate": 25, "tax_name": "MVA"}
 
 
 @pytest.fixture
@@ -31,7 +30,7 @@ def test_killed_at_random_while_all_targets_are_served(site: Site) -> None:
     for round_ in range(10):
         site.stir(changes=site.dice.choice((1, 10, len(site.ordinary()))))
         subscriptions += 1
-        subscribe(site, f"S-{round_}")
+        site.subscribe(f"S-{round_}")
         process = site.start_sync(full=site.dice.random() < 0.2)
         time.sleep(site.dice.uniform(0.05, A_SYNC))
         process.kill()
@@ -43,12 +42,6 @@ def test_killed_at_random_while_all_targets_are_served(site: Site) -> None:
     references = posted(site)
     assert set(references.values()) == {1}
     assert len(references) == subscriptions
-
-
-def subscribe(site: Site, subscription_id: str) -> None:
-    """For a year from today, so that its first month has not ended."""
-    customer = site.chargebee.control("records/customers?count=1")["records"][0]["id"]
-    site.chargebee.control("subscriptions", {"id": subscription_id, "customer_id": customer, **YEARLY})
 
 
 def posted(site: Site) -> Counter[str]:
