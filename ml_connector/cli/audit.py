@@ -79,6 +79,7 @@ def export(
             columns = audit_period.COLUMNS
         else:
             rows = _rows(home, selection, first, last, run_id, payload)
+        rows = _noticed(rows)
         if as_json:
             _json(rows, stream)
         elif form is Form.JSONL:
@@ -162,6 +163,16 @@ def _rows(
         log = home.ledger(company).audit(target)
         for entry in log.entries(run_id=run_id, since=since, until=until, with_payload=payload):
             yield {"company": company} | attempt(target, entry, payload)
+
+
+def _noticed(rows: Rows) -> Iterator[Mapping[str, Any]]:
+    """The rows. Where there is none, a person hears of it: the run or the month may be mistyped."""
+    empty = True
+    for row in rows:
+        empty = False
+        yield row
+    if empty:
+        output.note("Nothing in the log fits: compare the company, the target, the run and the time with `status`.")
 
 
 def _csv(rows: Rows, columns: Iterable[str], stream: TextIO) -> None:

@@ -74,6 +74,14 @@ def test_an_empty_log_is_a_table_without_rows_and_an_array_without_items(cli: Cl
     assert cli("audit", "verify").out == "The log is empty.\n"
 
 
+def test_a_selection_that_nothing_fits_is_no_error_and_is_told(cli: Cli, synced: Home) -> None:
+    """The table has its head and no rows: a run or a month that was mistyped would look like one without attempts."""
+    for ran in (cli("audit", "export", "--run", "no-such-run"), cli("audit", "export", "--to", "2020-01-01")):
+        assert (ran.code, table(ran.out)) == (0, [])
+        assert ran.err.startswith("Nothing in the log fits: ")
+    assert cli("audit", "export").err == ""
+
+
 def test_a_period_is_taken_by_days_and_by_moments(cli: Cli, synced: Home) -> None:
     """A day counts whole, in UTC."""
     today = datetime.now(UTC).date()
