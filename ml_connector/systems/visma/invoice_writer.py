@@ -11,7 +11,7 @@ not known), and `members`, the plain members of the update model; its lines are 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any, NamedTuple
@@ -53,13 +53,13 @@ class _Standing(NamedTuple):
     """A document that stands in Visma.
 
     Attributes:
-        payload: what was sent for it.
+        members: what was sent for it.
         also: further documents with the same reference.
         period: the one that was asked for.
     """
 
     number: str
-    payload: bytes
+    members: Mapping[str, Any]
     also: Sequence[str] = ()
     correlation_id: str | None = None
     period: str | None = None
@@ -74,22 +74,23 @@ class InvoiceWriter(DocumentWriter[_Standing]):
         if period is None:
             return no_period(change, "for customers in Visma")
         if change.doubt is not None and (found := self._find(kind, body["reference"])):
-            return _Standing(found[0], to_json(wrap(_members(body, kind, period.code))), also=found[1:])
+            return _Standing(found[0], _members(body, kind, period.code), also=found[1:])
         if (misfit := self._ledger.misfit(body)) is not None:
             return Result(change.key, Outcome.REJECTED, kind=MISFIT, reason=misfit)
         delivery.remember([change.key], body["reference"])
         members = _members(body, kind, period.code)
         written = self._create(f"/v2/{kind.name}", members)
         reached("visma: document created")
-        return _Standing(written.key, to_json(wrap(members)), correlation_id=written.correlation_id, period=period.name)
+        return _Standing(written.key, members, correlation_id=written.correlation_id, period=period.name)
 
     def _stands(self, change: Change, standing: _Standing) -> Result:
         """Released only if it comes to what it should."""
         body, kind = change.body, KINDS[change.body["kind"]]
-        number, also, period = standing.number, standing.also, standing.period
+        number, members, also, period = standing.number, standing.members, standing.also, standing.period
         name, notes = f"{kind.title} {number}", []
         try:
             row = self._read(kind, number)
+            members = _as_it_stands(members, kind, row)
             total, wanted = _amount(row.get("amountInCurrency")), Decimal(body["total"])
             period = _period(row) or period or body["period"]
             if total != wanted:
@@ -113,7 +114,7 @@ class InvoiceWriter(DocumentWriter[_Standing]):
             target_id=change.claim,
             facts={"batch": name, "kind": body["kind"], "period": stands_in, "policy": body["policy"], **moved},
             reason=" ".join([f"It stands in Visma as {name}.", *notes]) if notes else None,
-            payload=standing.payload,
+            payload=to_json(wrap(members)),
             correlation_id=standing.correlation_id,
         )
 
@@ -123,7 +124,7 @@ class InvoiceWriter(DocumentWriter[_Standing]):
             row = self._read(kind, name.removeprefix(f"{kind.title} "))
             if _amount(row.get("amountInCurrency")) == Decimal(change.body["total"]):
                 period = str(change.facts.get("period", "")).replace("-", "")
-                payload = to_json(wrap(_members(change.body, kind, period)))
+                payload = to_json(wrap(_as_it_stands(_members(change.body, kind, period), kind, row)))
                 return Result(change.key, Outcome.UPDATED, target_id=change.claim, facts=change.facts, payload=payload)
         return Result(
             change.key,
@@ -177,6 +178,35 @@ def _members(body: Mapping[str, Any], kind: Kind, period: str) -> dict[str, Any]
         "hold": not body["release"],
         kind.lines: lines,
     }
+
+
+def _as_it_stands(members: Mapping[str, Any], kind: Kind, row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What was sent for a document: its lines are others if the mapping changed since, or somebody corrected them."""
+    lines = [_told(line) for line in row.get(kind.lines) or row.get("invoiceLines") or ()]
+    if not lines or _per_account(lines) == _per_account(members[kind.lines]):
+        return members
+    return {**members, kind.lines: lines}
+
+
+def _told(line: Mapping[str, Any]) -> dict[str, Any]:
+    """A line as Visma shows it, in the names of the update model; what a rebate took off is in its price."""
+    return {
+        "description": line.get("description"),
+        "quantity": Decimal(1),
+        "unitPriceInCurrency": _amount(line.get("amountInCurrency")) or Decimal(),
+        "accountNumber": (line.get("account") or {}).get("number"),
+        "vatCodeId": (line.get("vatCode") or {}).get("id"),
+        "note": line.get("note"),
+    }
+
+
+def _per_account(lines: Iterable[Mapping[str, Any]]) -> dict[Any, Decimal]:
+    """What lines come to; accounts with nothing left out."""
+    sums: dict[Any, Decimal] = {}
+    for line in lines:
+        account = line.get("accountNumber")
+        sums[account] = sums.get(account, Decimal()) + line["quantity"] * line["unitPriceInCurrency"]
+    return {account: amount for account, amount in sums.items() if amount}
 
 
 def _exact(members: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import random
 from typing import Any
 
+import orjson
 import pytest
 from pydantic import ValidationError
 
 from ml_connector_tests.systems.chargebee.conftest import OpenSync
-from ml_connector_tests.systems.chargebee.support import Sync, counts, events_block, settings
+from ml_connector_tests.systems.chargebee.support import ACCOUNTS, BACK, Sync, counts, events_block, settings
 from ml_connector_tests.systems.chargebee.test_events import YEARLY, item
 
 POST = "customerinvoice$"
@@ -97,6 +98,23 @@ def test_an_answer_that_never_comes_makes_no_second_invoice(sync: Sync, fault: s
     sync.wait(minutes=10)
     sync.post("journals")
     assert len(documents(sync)) == 1
+
+
+def test_one_that_is_found_is_told_with_the_accounts_on_which_it_stands(open_one: OpenSync) -> None:
+    """It was created with an answer that was lost, and the accounts were changed before it was found."""
+    sync = open_one(events=invoices_block())
+    invoice = subscribed(sync)
+    sync.visma.fault("lost_answer", path=POST, method="POST", times=1)
+    assert counts(sync.sync_back()["journals"]) == {"read": 1, "failed": 1}
+    other = open_one(events=invoices_block(accounts={**ACCOUNTS, "revenue": "3100"}))
+    other.wait(minutes=10)
+    assert counts(other.sync_back()["journals"])["created"] == 1
+    entries = list(sync.ledger.audit(BACK).entries(key=f"invoice/{invoice['id']}", with_payload=True))
+    (told,) = orjson.loads(entries[-1].entry.payload or b"")["invoiceLines"]
+    (row,) = documents(sync)
+    (line,) = row["invoiceLines"]
+    assert told["accountNumber"] == {"value": "3000"} == {"value": line["account"]["number"]}
+    assert told["unitPriceInCurrency"] == {"value": line["amountInCurrency"]}
 
 
 @pytest.mark.parametrize("path", [POST, "connect/token"])
