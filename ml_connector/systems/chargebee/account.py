@@ -9,6 +9,7 @@ from datetime import UTC, datetime, time, timedelta
 from ml_connector.engine.ports import Delivery, Page, Writer
 from ml_connector.engine.records import Change, Outcome, Result
 from ml_connector.http import CallProblem, Retries, Stopped
+from ml_connector.systems.chargebee.base_currency import BaseCurrency
 from ml_connector.systems.chargebee.check import check
 from ml_connector.systems.chargebee.client import ChargebeeClient
 from ml_connector.systems.chargebee.credit_note_writer import CreditNotesWriter
@@ -25,6 +26,8 @@ from ml_connector.systems.registry import Finding, SetupStep
 from ml_connector.systems.visma.books import Books, connect_books
 from ml_connector.systems.visma.invoice_writer import InvoiceWriter
 from ml_connector.systems.visma.journal_writer import JournalWriter
+from ml_connector.systems.visma.named import Named
+from ml_connector.systems.visma.periods import Period
 from ml_connector.systems.visma.settings import VismaCredentials, VismaSettings
 
 DAY = timedelta(days=1)
@@ -79,11 +82,19 @@ class ChargebeeEvents:
     def check(self, entities: Collection[str]) -> Iterator[Finding]:
         try:
             self._client.get("/events", {"limit": 1})
+            currency = BaseCurrency(self._client).ask()
         except (CallProblem, Stopped) as problem:
             decision = problem.decision
             yield Finding("events", False, decision.reason, "Nothing comes back.", decision.advice, refused=True)
             return
         yield Finding("events", True, "They can be read.")
+        yield Finding("base currency", True, _where_rates_lead(currency))
+
+
+def _where_rates_lead(currency: str | None) -> str:
+    if currency is None:
+        return "No subscription says yet to which currency exchange rates lead."
+    return f"Exchange rates lead to {currency}; Visma's books must be kept in it where documents come with a rate."
 
 
 class BooksOfEvents(Books):
@@ -95,6 +106,9 @@ class BooksOfEvents(Books):
 
 class BooksOfInvoices(BooksOfEvents):
     """The same, where documents become Visma's invoices and credit notes."""
+
+    def first_open_period(self) -> Period | None:
+        return self._ledger.periods.open_for_customers("")
 
     def writer(self, flow: str) -> Writer:
         return InvoiceWriter(self._ledger) if flow == JOURNALS else super().writer(flow)
@@ -139,8 +153,8 @@ def write(
     settings: Settings, visma: VismaSettings, credentials: VismaCredentials, company_zone: str
 ) -> Iterator[BooksOfEvents]:
     """Open Visma's books for what the site's events end in. Makes no call yet."""
-    accounts = settings.events.named_accounts if settings.events else {}
+    named = settings.events.named if settings.events else Named()
     as_invoices = settings.events is not None and settings.events.post == "invoices"
     kind = BooksOfInvoices if as_invoices else BooksOfEvents
-    with connect_books(visma, credentials, company_zone, accounts, kind) as books:
+    with connect_books(visma, credentials, company_zone, named, kind) as books:
         yield books

@@ -31,6 +31,10 @@ class BaseCurrency:
 
     def _of(self, content: Mapping[str, Any]) -> str | None:
         self._known = self._known or _named(content)
+        return self.ask()
+
+    def ask(self) -> str | None:
+        """What any subscription says; asked for once. Raises `CallProblem`, `Stopped`."""
         if self._known is None and not self._asked:
             self._asked = True
             rows = self._client.get("/subscriptions", ANY_SUBSCRIPTION).data.get("list") or [{}]

@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from ml_connector.systems.chargebee.setting_types import Account, Block, Zone
+from ml_connector.systems.visma.named import Named
 
 PLACES = ("document", "kind", "customer", "subscription", "period")
 """What a description may name in braces."""
@@ -94,7 +95,19 @@ class EventsSettings(Block):
         return {account for account in named if account is not None}
 
     @property
-    def named_accounts(self) -> dict[str, str]:
+    def named(self) -> Named:
+        """What documents are posted to in Visma."""
+        rules = [(f"rule {place}", rule) for place, rule in enumerate(self.rules, 1)]
+        codes = {code: f"tax {name}" for name, code in self.vat_codes.items()}
+        subaccounts = [(self.subaccount, "every line"), *((rule.subaccount, place) for place, rule in rules)]
+        return Named(
+            accounts=self._accounts(),
+            vat_codes=codes | {rule.vat_code: place for place, rule in rules if rule.vat_code},
+            branches={self.branch: "branch"} if self.branch else {},
+            subaccounts=[(segments, purpose) for segments, purpose in subaccounts if segments],
+        )
+
+    def _accounts(self) -> dict[str, str]:
         """Every account that may be posted to -> what for."""
         own = self.accounts
         found = {own.revenue: "revenue"} | ({own.receivable: "receivable"} if self.post == "journals" else {})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -12,22 +12,23 @@ from ml_connector.systems.registry import Finding, SetupStep
 from ml_connector.systems.visma.client import open_client
 from ml_connector.systems.visma.journal_writer import JournalWriter
 from ml_connector.systems.visma.ledger import Ledger
+from ml_connector.systems.visma.named import Named, check_named
+from ml_connector.systems.visma.periods import Period
 from ml_connector.systems.visma.reader import Reader
 from ml_connector.systems.visma.settings import VismaCredentials, VismaSettings, zone_of
-
-CONTROL = "allowManualEntry"
 
 
 class Books:
     """A `TargetAccount` (see `systems/registry.py`) that creates transactions of the general ledger.
 
     Args:
-        accounts: the accounts that will be posted to, each with what it is for.
+        named: what will be posted to, for `check`.
     """
 
-    def __init__(self, ledger: Ledger, accounts: Mapping[str, str]) -> None:
-        self._ledger = ledger
-        self._accounts = accounts
+    def __init__(self, reader: Reader, named: Named) -> None:
+        self._reader = reader
+        self._ledger = Ledger(reader)
+        self._named = named
 
     @property
     def calls(self) -> int:
@@ -36,11 +37,14 @@ class Books:
     def writer(self, flow: str) -> Writer:
         return JournalWriter(self._ledger)
 
+    def first_open_period(self) -> Period | None:
+        """The first that takes what is created here. Raises `CallProblem`, `Stopped`."""
+        return self._ledger.periods.open_from("")
+
     def check(self) -> Iterator[Finding]:
-        """Whether transactions could be created: rights, periods, accounts."""
+        """Whether it could be created: rights, periods, currency, and what is posted to."""
         try:
-            period = self._ledger.periods.open_from("")
-            rows = self._ledger.client.request("GET", "/v1/account").data
+            period, currency = self.first_open_period(), self._ledger.base_currency
         except (CallProblem, Stopped) as problem:
             yield Finding(
                 "general ledger",
@@ -55,25 +59,11 @@ class Books:
             yield Finding("financial periods", False, "None is open.", "Nothing can be posted.", "Open one in Visma.")
         else:
             yield Finding("financial periods", True, f"The first that is open is {period.name}.")
-        known = {str(row.get("accountCD")): row for row in rows if isinstance(row, dict)}
-        for number, purpose in self._accounts.items():
-            yield _of_account(number, purpose, known)
+        yield Finding("base currency", True, f"The books are kept in {currency}." if currency else "Visma names none.")
+        yield from check_named(self._reader, self._named)
 
     def setup(self) -> Sequence[SetupStep]:
         return []
-
-
-def _of_account(number: str, purpose: str, known: Mapping[str, Mapping[str, object]]) -> Finding:
-    subject, row = f"account {number} ({purpose})", known.get(number)
-    meaning = "Transactions that need it are refused."
-    if row is None:
-        return Finding(subject, False, "Visma does not know it.", meaning, "Correct `accounts`, or create it in Visma.")
-    if not row.get("active", True):
-        return Finding(subject, False, "It is inactive.", meaning, "Activate it in Visma, or name another one.")
-    if row.get(CONTROL) is False:
-        what = "It is a control account without manual entries."
-        return Finding(subject, False, what, meaning, "Name another one: Visma posts to this one by itself.")
-    return Finding(subject, True, str(row.get("description") or "It exists."))
 
 
 AnyBooks = TypeVar("AnyBooks", bound=Books)
@@ -84,7 +74,7 @@ def connect_books(
     settings: VismaSettings,
     credentials: VismaCredentials,
     company_zone: str,
-    accounts: Mapping[str, str],
+    named: Named,
     kind: type[AnyBooks],
 ) -> Iterator[AnyBooks]:
     """Open a company for writing. Makes no call yet.
@@ -93,5 +83,4 @@ def connect_books(
         kind: the books as another system's flows want them.
     """
     with open_client(settings, credentials, writing=True) as client:
-        reader = Reader(client, zone_of(settings, company_zone), settings.page_size)
-        yield kind(Ledger(reader), accounts)
+        yield kind(Reader(client, zone_of(settings, company_zone), settings.page_size), named)

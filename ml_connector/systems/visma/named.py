@@ -1,0 +1,118 @@
+"""What other systems' settings name in Visma (accounts, VAT codes, branches, subaccounts), and whether it is there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from ml_connector.http import Stopped
+from ml_connector.systems.registry import Finding
+from ml_connector.systems.visma.listings import ACCOUNTS, BRANCHES, SUBACCOUNTS, VAT_CODES, Listing
+from ml_connector.systems.visma.reader import Reader
+
+CONTROL = "allowManualEntry"
+MEANING = "What needs it is refused."
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """Each by its name in Visma, with what it is for.
+
+    Attributes:
+        subaccounts: each by the values of its segments, `{1: "10", 2: "0100"}`.
+    """
+
+    accounts: Mapping[str, str] = field(default_factory=dict)
+    vat_codes: Mapping[str, str] = field(default_factory=dict)
+    branches: Mapping[str, str] = field(default_factory=dict)
+    subaccounts: Sequence[tuple[Mapping[int, str], str]] = ()
+
+
+def check_named(reader: Reader, named: Named) -> Iterator[Finding]:
+    """One finding for each; a list of which nothing is named is not asked for."""
+    yield from _of(reader, ACCOUNTS, "account", named.accounts, _of_account)
+    yield from _of(reader, VAT_CODES, "VAT code", named.vat_codes, _of_vat_code)
+    yield from _of(reader, BRANCHES, "branch", named.branches, _of_branch)
+    if named.subaccounts:
+        yield from _of_subaccounts(reader, named.subaccounts)
+
+
+def _of(
+    reader: Reader, listing: Listing, what: str, named: Mapping[str, str], judge: Callable[[str, Row], Finding]
+) -> Iterator[Finding]:
+    if not named:
+        return
+    try:
+        rows = dict(_rows(reader, listing))
+    except Stopped as stopped:
+        yield _unreadable(listing, stopped)
+        return
+    for name, purpose in named.items():
+        subject = f"{what} {name} ({purpose})"
+        yield judge(subject, rows[name]) if name in rows else _unknown(subject)
+
+
+def _of_account(subject: str, row: Row) -> Finding:
+    if not row.get("active", True):
+        return _inactive(subject)
+    if row.get(CONTROL) is False:
+        what = "It is a control account without manual entries."
+        return Finding(subject, False, what, MEANING, "Name another one: Visma posts to this one by itself.")
+    return _there(subject, row, "description")
+
+
+def _of_vat_code(subject: str, row: Row) -> Finding:
+    return _there(subject, row, "description")
+
+
+def _of_branch(subject: str, row: Row) -> Finding:
+    return _there(subject, row, "name") if row.get("isActive", True) else _inactive(subject)
+
+
+def _of_subaccounts(reader: Reader, named: Sequence[tuple[Mapping[int, str], str]]) -> Iterator[Finding]:
+    try:
+        rows = [(_segments(row), row) for _, row in _rows(reader, SUBACCOUNTS)]
+    except Stopped as stopped:
+        yield _unreadable(SUBACCOUNTS, stopped)
+        return
+    for segments, purpose in named:
+        subject = f"subaccount {'-'.join(value for _, value in sorted(segments.items()))} ({purpose})"
+        row = next((row for known, row in rows if known == segments), None)
+        if row is None:
+            yield _unknown(subject)
+        else:
+            yield _there(subject, row, "description") if row.get("active", True) else _inactive(subject)
+
+
+def _segments(row: Row) -> dict[Any, str]:
+    segments = row.get("segments") or ()
+    return {one.get("segmentId"): str(one.get("segmentValue")) for one in segments if isinstance(one, Mapping)}
+
+
+def _rows(reader: Reader, listing: Listing) -> Iterator[tuple[str, Row]]:
+    """Each with its key. Raises Stopped."""
+    for page in reader.read(listing.entity.name, None):
+        for row in page.rows:
+            yield row.key, orjson.loads(row.payload)
+
+
+def _there(subject: str, row: Row, words: str) -> Finding:
+    return Finding(subject, True, str(row.get(words) or "It exists."))
+
+
+def _unknown(subject: str) -> Finding:
+    action = "Correct the settings, or create it in Visma."
+    return Finding(subject, False, "Visma does not know it.", MEANING, action)
+
+
+def _inactive(subject: str) -> Finding:
+    return Finding(subject, False, "It is inactive.", MEANING, "Activate it in Visma, or name another one.")
+
+
+def _unreadable(listing: Listing, stopped: Stopped) -> Finding:
+    title = listing.entity.title
+    return Finding(title.lower(), False, f"{title} cannot be read. {stopped.what}", stopped.meaning, stopped.action)
