@@ -64,13 +64,12 @@ def _entities(connection: Connection, company: Company) -> list[dict[str, Any]]:
     """How far every entity was read, or made of another one; those first that never were: what needs them waits."""
     from ml_connector.store import reports
 
-    read = reports.coverage(connection, company.name)
-    known = {entity["entity"] for entity in read if entity["covered_until"] is not None}
-    nothing = {"covered_until": None, "full_at": None, "brake": None}
-    never = [{"entity": entity.name, **nothing} for entity in company.entities if entity.name not in known]
+    nothing = {"covered_until": None, "full_at": None, "brake": None, "stopped": None}
+    rows = {entity.name: {"entity": entity.name, **nothing} for entity in company.entities}
+    rows |= {row["entity"]: row for row in reports.coverage(connection, company.name)}
     derived = {one.entity.name for inward in company.inward for one in inward.derivations}
-    rows = never + [entity for entity in read if entity["entity"] in known]
-    return [{**row, "derived": row["entity"] in derived} for row in rows]
+    ordered = sorted(rows.values(), key=lambda row: row["covered_until"] is not None)
+    return [{**row, "derived": row["entity"] in derived} for row in ordered]
 
 
 def _target(connection: Connection, company: Company, target: Target, now: datetime) -> dict[str, Any]:
@@ -111,6 +110,7 @@ def _show(company: dict[str, Any], now: datetime) -> None:
             "Covered until": lambda row: output.ago(row["covered_until"], now),
             "Last full read": lambda row: None if row["derived"] else output.ago(row["full_at"], now),
             "Brake": "brake",
+            "Stopped": "stopped",
         },
         source["entities"],
     )

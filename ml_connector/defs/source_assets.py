@@ -2,7 +2,7 @@
 
 # No postponed annotations here: Dagster takes those of its functions for types.
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 
 import dagster as dg
@@ -18,6 +18,7 @@ from ml_connector.engine.derive import derive
 from ml_connector.engine.poll import PollReport, poll
 from ml_connector.engine.ports import Entity
 from ml_connector.engine.told import note_polled, take_in
+from ml_connector.errors import Problem
 from ml_connector.home import OpenHome
 from ml_connector.store import lease
 from ml_connector.store.retention import sweep
@@ -69,6 +70,7 @@ def source_asset(site: Site, company: Company, source: Source, entity: Entity) -
             if not config.full and _is_fresh(home, company, entity):
                 yield dg.MaterializeResult(metadata={"note": "Not read again: it was read within a day."})
                 return
+            stack.enter_context(_noting_a_stop(home, company, entity))
             run_id = context.run.run_id
             account = stack.enter_context(getattr(context.resources, op_name(source)).open(home))
             if source.target is not None and derivation is None:
@@ -87,6 +89,16 @@ def source_asset(site: Site, company: Company, source: Source, entity: Entity) -
             yield dg.MaterializeResult(metadata=describe.read(report))
 
     return read
+
+
+@contextmanager
+def _noting_a_stop(home: OpenHome, company: Company, entity: Entity) -> Iterator[None]:
+    """Why a read did not end is told by `status`, until one does."""
+    try:
+        yield
+    except Problem as problem:
+        home.ledger(company.name).readings.stopped(entity.name, problem.what)
+        raise
 
 
 def read_entity(

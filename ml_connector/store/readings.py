@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import and_, exists, func, select, update
+from sqlalchemy import Connection, and_, exists, func, select, update
 
 from ml_connector.store.among import among, hexadecimal
 from ml_connector.store.database import Database
@@ -230,14 +230,15 @@ class Readings:
                 .where(reading.c.id == reading_id)
                 .values(finished_at=at, rows=rows, landed=landed, vanished=vanished, calls=calls, note=note)
             )
-            if covered_until is None:
-                return
-            state: dict[str, Any] = {"company": self._company, "entity": entity, "covered_until": covered_until}
-            columns = ["covered_until"]
-            if full:
-                state |= {"full_at": at, "brake": brake}
-                columns += ["full_at", "brake"]
-            self._database.upsert(connection, entity_state, [state], columns)
+            state: dict[str, Any] = {"stopped": None}
+            if covered_until is not None:
+                state |= {"covered_until": covered_until} | ({"full_at": at, "brake": brake} if full else {})
+            self._keep(connection, entity, state)
+
+    def stopped(self, entity: str, why: str) -> None:
+        """The read did not end; people are told until one does."""
+        with self._database.begin() as connection:
+            self._keep(connection, entity, {"stopped": why})
 
     def secondary(self, entity: str, related: Sequence[str]) -> dict[str, list[bytes]]:
         """The rows of a secondary entity that belong to these records, each record's in the order of their keys."""
@@ -280,6 +281,10 @@ class Readings:
             )
         )
         return int(created.inserted_primary_key[0])
+
+    def _keep(self, connection: Connection, entity: str, state: Mapping[str, Any]) -> None:
+        row = {"company": self._company, "entity": entity, **state}
+        self._database.upsert(connection, entity_state, [row], list(state))
 
     def _of(self, entity: str) -> Any:
         return and_(source_row.c.company == self._company, source_row.c.entity == entity)

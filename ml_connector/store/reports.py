@@ -163,9 +163,10 @@ def flow_status(connection: Connection, company: str, target: str, flow: str, en
 
 
 def coverage(connection: Connection, company: str) -> list[dict[str, Any]]:
-    """How far every entity of a company was read: entity, covered_until, full_at, brake."""
+    """How far every entity of a company was read: entity, covered_until, full_at, brake, stopped."""
+    columns = ("entity", "covered_until", "full_at", "brake", "stopped")
     query = (
-        select(entity_state.c.entity, entity_state.c.covered_until, entity_state.c.full_at, entity_state.c.brake)
+        select(*(entity_state.c[name] for name in columns))
         .where(entity_state.c.company == company)
         .order_by(entity_state.c.entity)
     )

@@ -78,6 +78,7 @@ entity_state = Table(
     Column("covered_until", Moment),  # a read that began then has ended: everything changed before it has landed
     Column("full_at", Moment),  # the last complete full read
     Column("brake", Text),  # why the last full read marked nothing as vanished, in words
+    Column("stopped", Text),  # why the last read did not end; unset: it did
 )
 
 reading = Table(

@@ -94,6 +94,22 @@ def test_a_target_that_is_down_ends_with_3_and_the_next_sync_does_the_rest(cli: 
     assert flow_of(again.json)["read"] == CUSTOMERS
 
 
+def test_a_source_that_cannot_be_read_is_told_until_it_can(cli: Cli, synced: Home, world: World) -> None:
+    """The targets have nothing to do meanwhile, and look as if all were well."""
+    world.faults("visma", {"fault": "expired_token"})
+    assert cli("sync", "nordic").code == 3
+    (company,) = cli("status", "--json").json
+    stopped = {entity["entity"]: entity["stopped"] for entity in company["source"]["entities"]}
+    assert "Visma.net" in stopped["visma.customers"]
+    assert company["targets"][0]["stopped"] is None
+    assert stopped["visma.customers"][:30] in " ".join(cli("status").out.split())
+
+    world.no_faults()
+    assert cli("sync", "nordic").code == 0
+    entities = cli("status", "--json").json[0]["source"]["entities"]
+    assert {entity["stopped"] for entity in entities} == {None}
+
+
 def test_nobody_becomes_a_member_before_the_contacts_were_read(cli: Cli, ready: Home, world: World) -> None:
     """failures.md 40: whoever is flagged "no mass mail" stands there. It ends with 3 and heals by itself."""
     world.faults("visma", {"fault": "server_error", "path": "/v1/contact"})

@@ -143,13 +143,14 @@ def test_a_delivery_of_the_future_does_not_stay_the_newest(database: Database) -
     assert (found.delivered_at, found.stopped) == (NOW + minute, None)
 
 
-def test_coverage_names_every_entity_with_its_brake(database: Database) -> None:
+def test_coverage_names_every_entity_with_its_brake_and_why_it_was_stopped(database: Database) -> None:
     """Of one company."""
-    row = {"company": "nordic", "entity": CUSTOMERS, "covered_until": NOW, "full_at": NOW - HOUR, "brake": "6% gone"}
+    said = {"brake": "6% gone", "stopped": "The key was revoked."}
+    row = {"company": "nordic", "entity": CUSTOMERS, "covered_until": NOW, "full_at": NOW - HOUR, **said}
     save(database, entity_state, row, row | {"company": "baltic"})
     with database.connect() as connection:
         assert reports.coverage(connection, "nordic") == [
-            {"entity": CUSTOMERS, "covered_until": NOW, "full_at": NOW - HOUR, "brake": "6% gone"}
+            {"entity": CUSTOMERS, "covered_until": NOW, "full_at": NOW - HOUR, **said}
         ]
 
 

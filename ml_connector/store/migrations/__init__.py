@@ -9,7 +9,7 @@ from sqlalchemy import Connection, column, func, inspect, select, table
 
 from ml_connector.errors import ConfigurationProblem
 
-HEAD = "0004"  # the newest revision in versions/
+HEAD = "0005"  # the newest revision in versions/
 VERSION_TABLE = "ml_connector_version"  # Dagster's Alembic may keep its own in the same database
 LOCK = int.from_bytes(blake2b(b"ml-connector migration", digest_size=8).digest(), "big", signed=True)
 
