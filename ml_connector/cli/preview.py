@@ -16,6 +16,7 @@ from ml_connector.cli.arguments import OneTarget, opened
 from ml_connector.cli.progress import progress
 from ml_connector.config import Target
 from ml_connector.engine.ports import Flow
+from ml_connector.engine.ports import Source as Reads
 from ml_connector.errors import ConfigurationProblem
 from ml_connector.home import OpenHome
 
@@ -54,15 +55,17 @@ def run(target: OneTarget, record: Records = None, limit: Limit = 20, as_json: o
 
 
 def _preview(home: OpenHome, target: Target, flow: Flow, only: list[str] | None, limit: int) -> Preview:
+    from ml_connector.engine.derive import Derived
     from ml_connector.engine.preview import preview
 
     ledger = home.ledger(target.company)
     with ExitStack() as stack:
-        source = None
+        source: Reads | None = None
         if ledger.readings.coverage(flow.entity).until is None:
-            source = stack.enter_context(
-                connect_source(home, home.config.company(target.company).source_of(flow.entity))
-            )
+            origin = home.config.company(target.company).source_of(flow.entity)
+            source = stack.enter_context(connect_source(home, origin))
+            if (derivation := origin.derivation(flow.entity)) is not None:
+                source = Derived(derivation, source)
         return preview(flow, ledger, target.name, clock=_now, source=source, only=only, limit=limit)
 
 

@@ -6,11 +6,14 @@ A derivation that is killed repeats what it did since its last mark; the mark ad
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import closing
+from datetime import datetime
 
 from ml_connector.engine.checkpoints import reached
 from ml_connector.engine.poll import Landing, PollReport
-from ml_connector.engine.ports import Clock, Derivation
+from ml_connector.engine.ports import Clock, Derivation, Page, Source
+from ml_connector.engine.records import SourceRow
 from ml_connector.store.ledger import Ledger
 
 BOOK = "derivation"
@@ -63,3 +66,25 @@ def derive(derivation: Derivation, ledger: Ledger, *, run_id: str, clock: Clock,
         seconds=(ended - began).total_seconds(),
         note=None,
     )
+
+
+class Derived:
+    """A `Source` of what is made of another one's rows while they are read; nothing lands. For a preview."""
+
+    def __init__(self, derivation: Derivation, source: Source) -> None:
+        self._derivation = derivation
+        self._source = source
+
+    @property
+    def calls(self) -> int:
+        return self._source.calls
+
+    def read(self, entity: str, since: datetime | None) -> Iterator[Page]:
+        """The newest row of every key, in one page."""
+        newest: dict[str, SourceRow] = {}
+        for page in self._source.read(self._derivation.source, since):
+            for made in (made for row in page.rows for made in self._derivation.derive(row.payload)):
+                known = newest.get(made.key)
+                if known is None or made.changed_at >= known.changed_at:
+                    newest[made.key] = made
+        yield Page([*newest.values()])

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from ml_connector.home import Home
 from ml_connector_tests.cli.conftest import Cli
 from ml_connector_tests.cli.two_way import subscribe, two_way
 from ml_connector_tests.pages import ROOT, rows, sections
@@ -68,6 +69,24 @@ def test_the_keys_are_those_of_the_documentation(cli: Cli, sync: Sync) -> None:
     assert written == {key for one in [*listed, *company["inboxes"]] for key in one}
     found = cli("record", COMPANY, "ev_forged", "--json").json
     assert {*found, *found["events"][0]} <= set(re.findall(r'"(\w+)"', table["`record`"]))
+
+
+def test_a_preview_before_the_first_sync_shows_what_will_be_posted(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Events are read live, and what is made of them is previewed; nothing is written anywhere."""
+    monkeypatch.setenv("ML_CONNECTOR_HOME", str(tmp_path / "home"))
+    with two_way(tmp_path / "home") as sync:
+        subscribe(sync, "S-1", 120_000)
+        with Home.locate({"ML_CONNECTOR_HOME": str(tmp_path / "home")}).open() as home:
+            home.vault.set_credentials(f"{COMPANY}/chargebee", {"api_key": sync.chargebee.settings.api_key})
+        flows = {flow["flow"]: flow for flow in cli("preview", f"{COMPANY}/{BACK}", "--json").json["flows"]}
+        assert flows["journals"]["counts"] == {"create": 1}
+        assert set(flows["recognitions"]["counts"]) == {"skipped"}
+        assert flows["subscriptions"]["counts"] == {"skipped": 1}
+        assert "active" in flows["subscriptions"]["records"][0]["why"]
+        assert sync.batches() == []
+        assert {entity["covered_until"] for entity in cli("status", "--json").json[0]["source"]["entities"]} == {None}
 
 
 @pytest.mark.parametrize(("selection", "shown"), [("chargebee", True), (BACK, False)])

@@ -106,8 +106,13 @@ def read_document(payload: bytes) -> Document | Reject:
         if isinstance(members, Mapping) and "broken" in members:
             return Reject(f"Chargebee's document cannot be read: {members['broken']}.", "unreadable")
         return Document.model_validate(members)
-    except (orjson.JSONDecodeError, ValidationError) as error:
-        return Reject(f"The landed document cannot be read: {type(error).__name__}.", "unreadable")
+    except (orjson.JSONDecodeError, ValidationError):
+        return Reject(unreadable("document"), "unreadable")
+
+
+def unreadable(what: str) -> str:
+    """Why nothing can be made of a row that landed."""
+    return f"The landed {what} has a form that this version does not know. `ml-connector sync --full` makes it anew."
 
 
 def map_document(record: Record, settings: EventsSettings, origin: Origin, prefixes: tuple[str, ...]) -> Mapped:

@@ -22,6 +22,7 @@ from ml_connector.systems.chargebee.journals import (
     refusal_of,
     revenue_of,
     rule_for,
+    unreadable,
 )
 from ml_connector.systems.chargebee.money import NotMoney
 from ml_connector.systems.chargebee.schedule import end_of, last_day
@@ -64,8 +65,8 @@ def map_recognition(record: Record, settings: EventsSettings, origin: Origin, pr
     try:
         month = Month.model_validate_json(record.payload)
         document = Document.model_validate({**month.document, "lines": []})
-    except ValidationError as error:
-        return Reject(f"The landed month cannot be read: {type(error).__name__}.", "unreadable")
+    except ValidationError:
+        return Reject(unreadable("month"), "unreadable")
     imported = Imported(prefixes, record.made)
     if (left_out := left_alone(document, settings, imported)) is not None:
         return left_out
