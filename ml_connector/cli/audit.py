@@ -65,7 +65,7 @@ def export(
     """Write out every attempt, oldest first within each target. What was sent is left out unless --payload is given.
 
     With --period: every amount that came back into Visma's general ledger in that month, each with its document, line,
-    batch and events, then the sums per account and the balance of deferred revenue.
+    batch and events, then the sums per account and the balance of deferred revenue, and what is undelivered.
     """
     if period is not None:
         _refuse_with_period(since or until or run_id or payload)
@@ -77,6 +77,8 @@ def export(
         if period is not None:
             rows: Rows = list(audit_period.rows(home, selection, period))
             columns = audit_period.COLUMNS
+            for remark in audit_period.remarks(home, selection, period):
+                output.note(remark)
         else:
             rows = _rows(home, selection, first, last, run_id, payload)
         rows = _noticed(rows)

@@ -2,7 +2,7 @@
 
 The amounts are those that were sent, out of the audit; nothing is computed anew. What a person corrected in the books,
 and was found right by a replay, counts as it was found. So the sums per account are what the general ledger holds of
-these batches.
+these batches. What is undelivered belongs to no month yet, and is listed with its reason.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -23,7 +24,7 @@ COLUMNS = (
     *("kind", "company", "target", "period", "document", "schedule", "line", "text", "account", "vat_code", "currency"),
     *("debit", "credit", "batch", "reference", "moved_from", "events"),
 )
-AMOUNT, TOTAL, DEFERRED = "amount", "total", "deferred balance"
+AMOUNT, TOTAL, DEFERRED, UNDELIVERED = "amount", "total", "deferred balance", "undelivered"
 STANDS = ("created", "updated")
 
 
@@ -57,11 +58,11 @@ class Posted:
 
 
 def rows(home: OpenHome, selection: str | None, period: str) -> Iterator[dict[str, Any]]:
-    """The amounts of a month, then the sums per account, then the balance of deferred revenue at its end.
+    """The amounts of a month, the sums per account, the balance of deferred revenue at its end, what is undelivered.
 
     Raises `ConfigurationProblem` where the month is none, or nothing in the selection comes back into the books.
     """
-    if not re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", period):
+    if not re.fullmatch(r"[12]\d{3}-(0[1-9]|1[0-2])", period):
         raise ConfigurationProblem(f'--period is "{period}".', "Nothing was exported.", "Expected a month: 2026-11.")
     chosen = list(_targets(home, selection))
     if not chosen:
@@ -72,6 +73,29 @@ def rows(home: OpenHome, selection: str | None, period: str) -> Iterator[dict[st
         )
     for company, target in chosen:
         yield from _of(home, company, target, period)
+
+
+def remarks(home: OpenHome, selection: str | None, period: str) -> Iterator[str]:
+    """What keeps the rows of a month from being all that there will be."""
+    from ml_connector.store import reports
+
+    for company, target in _targets(home, selection):
+        with home.database.connect() as connection:
+            stands = [
+                reports.flow_status(connection, company.name, target.name, flow.name, flow.entity, datetime.now(UTC))
+                for flow in target.flows
+            ]
+        undelivered = sum(one.problems + one.waiting for one in stands)
+        if undelivered:
+            yield (
+                f"{target.id}: {undelivered} documents, months or subscriptions are undelivered. What may stand in the "
+                f"books of them already is in no sum: `ml-connector problems {target.id}`."
+            )
+        read = [home.ledger(company.name).readings.coverage(flow.entity).until for flow in target.flows]
+        until = min((moment for moment in read if moment is not None), default=None)
+        if until is None or f"{until:%Y-%m}" <= period:
+            when = f"were read until {until:%Y-%m-%d %H:%M} UTC" if until else "were never read"
+            yield f"{target.id}: events {when}, so {period} is not complete, and balances are those of now."
 
 
 def _targets(home: OpenHome, selection: str | None) -> Iterator[tuple[Company, Target]]:
@@ -96,6 +120,26 @@ def _of(home: OpenHome, company: Company, target: Target, period: str) -> Iterat
     deferred = _deferred(company, target) | {account for one in posted for account in one.deferred_on}
     for (currency, account), amount in _sums([one for one in posted if one.account in deferred]).items():
         yield _sum(DEFERRED, shared, currency, account, amount)
+    yield from _undelivered(home, company, target)
+
+
+def _undelivered(home: OpenHome, company: Company, target: Target) -> Iterator[dict[str, Any]]:
+    """What is rejected or failed now; of which month it will be is not known before it is posted."""
+    from ml_connector.store import reports
+
+    with home.database.connect() as connection:
+        found = reports.problems(connection, company.name, target.name)
+    for one in found:
+        document, month = _parts(one["key"])
+        named = {"company": company.name, "target": target.name, "document": document, "schedule": month}
+        text = f"{one['outcome']}: {one['reason']}"
+        yield {**dict.fromkeys(COLUMNS), "kind": UNDELIVERED, **named, "text": text}
+
+
+def _parts(key: str) -> tuple[str, str]:
+    """The document and the month of its schedule, or "" for the document itself."""
+    document, _, last = key.rpartition("/")
+    return (document, last) if re.fullmatch(r"\d{4}-\d{2}", last) else (key, "")
 
 
 def _posted(entries: Iterator[Any]) -> Iterator[Posted]:
@@ -107,13 +151,12 @@ def _posted(entries: Iterator[Any]) -> Iterator[Posted]:
             newest[entry.flow, entry.key] = entry
     for entry in newest.values():
         sent = _unwrapped(json.loads(entry.payload, parse_float=Decimal))
-        document, _, last = entry.key.rpartition("/")
-        is_month = re.fullmatch(r"\d{4}-\d{2}", last) is not None
+        document, month = _parts(entry.key)
         for line, amount in _lines(sent):
             yield Posted(
                 entry.facts["period"],
-                document if is_month else entry.key,
-                last if is_month else "",
+                document,
+                month,
                 str(line.get("referenceNumber") or sent.get("externalReference") or ""),
                 line,
                 str(sent.get("currencyId", "")),

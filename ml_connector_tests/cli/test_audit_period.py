@@ -71,6 +71,34 @@ def test_the_deferred_balance_is_what_stands_on_the_account(cli: Cli, sync: Sync
         assert [_cents(row) for row in rows if row["kind"] == "deferred balance"] == [running]
 
 
+def test_what_is_undelivered_is_listed_and_told(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One posting was never answered: it stands in the books, and nobody shall take the sums for all there is."""
+    home = tmp_path / "home"
+    monkeypatch.setenv("ML_CONNECTOR_HOME", str(home))
+    with two_way(home, policy="immediate") as sync:
+        subscribe(sync, "S-1", 120_000)
+        sync.visma.fault("lost_answer", path="journaltransaction$", method="POST", times=1)
+        sync.sync_back()
+        (invoice,) = sync.chargebee.listed("invoices")
+        ran = cli("audit", "export", COMPANY, "--period", f"{sync.now():%Y-%m}", "--json")
+        (row,) = ran.json
+        assert (row["kind"], row["document"]) == ("undelivered", f"invoice/{invoice['id']}")
+        assert row["text"].startswith("failed: ")
+        assert f"{BACK}: 1 documents" in " ".join(ran.err.split())
+        sync.wait(minutes=10)
+        sync.sync_back()
+        ran = cli("audit", "export", COMPANY, "--period", f"{sync.now():%Y-%m}", "--json")
+        assert {row["kind"] for row in ran.json} == {"amount", "total"}
+        assert "undelivered" not in ran.err
+
+
+def test_a_month_that_is_not_over_is_told(cli: Cli, sync: Sync) -> None:
+    """What has not been read cannot be in it; of a month that has been read whole, nothing is said."""
+    past, coming = f"{sync.now().year - 2}-01", f"{sync.now().year + 1}-01"
+    assert "is not complete" not in cli("audit", "export", COMPANY, "--period", past).err
+    assert f"so {coming} is not complete" in " ".join(cli("audit", "export", COMPANY, "--period", coming).err.split())
+
+
 def test_it_is_a_table_for_spreadsheets_by_default(cli: Cli, sync: Sync) -> None:
     period = min(sync.balances())
     ran = cli("audit", "export", f"{COMPANY}/{BACK}", "--period", f"{period[:4]}-{period[4:]}")
@@ -78,7 +106,10 @@ def test_it_is_a_table_for_spreadsheets_by_default(cli: Cli, sync: Sync) -> None
     assert {row["kind"] for row in table} == {"amount", "total", "deferred balance"}
 
 
-@pytest.mark.parametrize(("arguments", "words"), [(["2026-13"], "a month"), (["2026-11", "--run", "x"], "--period")])
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [(["2026-13"], "a month"), (["0000-01"], "a month"), (["2026-11", "--run", "x"], "--period")],
+)
 def test_a_wrong_month_is_named(cli: Cli, sync: Sync, arguments: list[str], words: str) -> None:
     ran = cli("audit", "export", COMPANY, "--period", *arguments)
     assert (ran.code, words in " ".join(ran.parts)) == (2, True)
