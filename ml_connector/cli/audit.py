@@ -50,7 +50,7 @@ Period = Annotated[str | None, typer.Option("--period", metavar="MONTH", help="A
 Payload = Annotated[bool, typer.Option("--payload", help="Also decrypt what was sent; it holds personal data.")]
 
 
-@app.command("export", epilog="Example: ml-connector audit export nordic --from 2026-11-01 -o november.csv")
+@app.command("export", epilog="Example: ml-connector audit export nordic --period 2026-11 -o november.csv")
 def export(
     selection: Selection = None,
     form: FormOption = Form.CSV,

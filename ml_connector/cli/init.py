@@ -38,7 +38,7 @@ def run(folder: Folder = None, as_json: output.AsJson = False) -> None:
     }
     output.table(columns, written.items())
     output.say()
-    output.say(f"Next: edit {home.config_path}; every setting is explained there.")
+    output.say(f"Next: edit {home.config_path}; docs/configuration.md explains every setting and target.")
     if home.path != here().path:
         output.say(f"Then: export ML_CONNECTOR_HOME={home.path}")
         output.say(f"      export DAGSTER_HOME={home.dagster_home}")

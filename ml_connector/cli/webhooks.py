@@ -25,6 +25,8 @@ def run(host: Host = "127.0.0.1", port: Port = 8080) -> None:
     from ml_connector.web.serving import serve
 
     with opened() as home:
-        for target in webhook_targets(home):
-            output.say(f"{target.id}: http://{host}:{port}/webhooks/{target.company}/{target.name}")
-        serve(home, host, port)
+        ready = [
+            f"{target.id}: http://{host}:{port}/webhooks/{target.company}/{target.name}"
+            for target in webhook_targets(home)
+        ]
+        serve(home, host, port, lambda: output.say("\n".join(ready)))

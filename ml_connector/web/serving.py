@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import socket
+from collections.abc import Callable
 
 import uvicorn
 
@@ -15,8 +16,11 @@ from ml_connector.web.receiver import create_app
 BACKLOG = 1024
 
 
-def serve(home: OpenHome, host: str, port: int) -> None:
-    """Serve until SIGINT or SIGTERM; what was begun is finished. Raises `ConfigurationProblem` before it starts."""
+def serve(home: OpenHome, host: str, port: int, listening_now: Callable[[], None]) -> None:
+    """Serve until SIGINT or SIGTERM; what was begun is finished. Raises `ConfigurationProblem` before it starts.
+
+    `listening_now` is called as soon as calls are taken.
+    """
     targets = webhook_targets(home)
     if not targets:
         raise ConfigurationProblem(
@@ -31,6 +35,7 @@ def serve(home: OpenHome, host: str, port: int) -> None:
             f"Run `ml-connector credentials set {targets[0].id}`, and enter the same at {targets[0].system.title}.",
         )
     listening = _bind(host, port)
+    listening_now()
     config = uvicorn.Config(
         create_app(home), log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=20
     )

@@ -33,7 +33,7 @@ pytestmark = pytest.mark.skipif(not DESCRIPTION.exists(), reason=f"the descripti
 
 READ_ONLY = (
     "supplier", "customerinvoice", "journaltransaction", "dimension", "subaccount", "account", "branch", "vat",
-    "currency", "financialPeriod",
+    "currency", "financialPeriod", "ledger",
 )  # fmt: skip
 """Of these only the reading operations are simulated, and these:"""
 WRITTEN = {
@@ -203,6 +203,7 @@ def test_journal_transactions_have_the_described_shape(visma: Visma, schemas: Sc
         ("/v1/account", "AccountDto"),
         ("/v1/subaccount", "SubAccountDto"),
         ("/v1/branch", "BranchDto"),
+        ("/v1/ledger", "LedgerDto"),
         ("/v1/vat", "VatInformationDto"),
         ("/v1/currency", "CurrencyDto"),
         ("/v1/financialPeriod", "FinancialPeriodDto"),

@@ -146,6 +146,21 @@ def _branch(place: int, number: str, name: str, active: bool) -> Members:
 
 
 LEDGER, LEDGER_NAME = "1", "Hovedbok"
+_LEDGERS = ((LEDGER, LEDGER_NAME, "Actual"), ("2", "Budsjett", "Budget"), ("3", "Statistikk", "Statistical"))
+LEDGERS: tuple[Members, ...] = tuple(
+    {
+        "internalId": place,
+        "number": number,
+        "description": description,
+        "balanceType": kind,
+        "currencyId": "NOK",
+        "consolidationSource": False,
+        "branchAccounting": False,
+        "lastModifiedDateTime": CHANGED,
+        "postInterCompany": False,
+    }
+    for place, (number, description, kind) in enumerate(_LEDGERS, 1)
+)
 ACCOUNTS: tuple[Members, ...] = tuple(_account(place, *row) for place, row in enumerate(_ACCOUNTS))
 SUBACCOUNTS: tuple[Members, ...] = tuple(
     _subaccount(place, values) for place, values in enumerate(product(_DEPARTMENTS, _REGIONS))

@@ -12,7 +12,7 @@ from starlette.routing import BaseRoute, Route
 
 from ml_connector.simulators.control import json_response
 from ml_connector.simulators.visma.api import page_of, store_of
-from ml_connector.simulators.visma.chart import ACCOUNTS, BRANCHES, DIMENSIONS, SUBACCOUNTS
+from ml_connector.simulators.visma.chart import ACCOUNTS, BRANCHES, DIMENSIONS, LEDGERS, SUBACCOUNTS
 from ml_connector.simulators.visma.errors import not_found
 from ml_connector.simulators.visma.masters import CREDIT_TERMS, CUSTOMER_CLASSES, SUPPLIER_CLASSES
 from ml_connector.simulators.visma.vat import CURRENCIES, VAT_CODES
@@ -138,5 +138,6 @@ ROUTES: list[BaseRoute] = [
     Route("/v1/dimension/{dimension_id}/{segment_id}", segment, methods=["GET"]),
     Route("/v1/vat", _all(VAT_CODES), methods=["GET"]),
     Route("/v1/vat/{key}", _single(VAT_CODES, "vatId", "VAT code"), methods=["GET"]),
+    Route("/v1/ledger", _all(LEDGERS), methods=["GET"]),
     Route("/v1/currency", _all(CURRENCIES), methods=["GET"]),
 ]

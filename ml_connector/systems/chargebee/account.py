@@ -10,7 +10,7 @@ from ml_connector.engine.ports import Delivery, Page, Writer
 from ml_connector.engine.records import Change, Outcome, Result
 from ml_connector.http import CallProblem, Retries, Stopped
 from ml_connector.systems.chargebee.base_currency import BaseCurrency
-from ml_connector.systems.chargebee.check import check
+from ml_connector.systems.chargebee.check import check, unreadable
 from ml_connector.systems.chargebee.client import ChargebeeClient
 from ml_connector.systems.chargebee.credit_note_writer import CreditNotesWriter
 from ml_connector.systems.chargebee.customer_writer import CustomersWriter
@@ -84,8 +84,7 @@ class ChargebeeEvents:
             self._client.get("/events", {"limit": 1})
             currency = BaseCurrency(self._client).ask()
         except (CallProblem, Stopped) as problem:
-            decision = problem.decision
-            yield Finding("events", False, decision.reason, "Nothing comes back.", decision.advice, refused=True)
+            yield unreadable(self._client, "events", problem)
             return
         yield Finding("events", True, "They can be read.")
         yield Finding("base currency", True, _where_rates_lead(currency))

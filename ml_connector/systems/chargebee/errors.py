@@ -57,8 +57,8 @@ ERRORS = ErrorTable(
             400,
             Action.STOP,
             "catalogue",
-            "the site has the other product catalogue: {detail}",
-            'Correct `catalogue`: "1.0" or "2.0".',
+            "the site has not what was asked for, or another product catalogue: {detail}",
+            "Nothing that is done here depends on the catalogue: report it.",
             code="configuration_incompatible",
         ),
         Rule(

@@ -60,7 +60,7 @@ class LineRule(Block):
 class EventsSettings(Block):
     """What comes back: events become transactions of Visma's general ledger."""
 
-    from_: date = Field(alias="from", description="documents dated earlier are left alone, like 2026-11-01")
+    from_: date = Field(alias="from", description="a date, like 2026-11-01; documents dated earlier are left alone")
     post: Literal["journals", "invoices"] = Field(
         "journals", description="journals: transactions of the general ledger; invoices: invoices and credit notes"
     )
@@ -103,7 +103,8 @@ class EventsSettings(Block):
         return Named(
             accounts=self._accounts(),
             vat_codes=codes | {rule.vat_code: place for place, rule in rules if rule.vat_code},
-            branches={self.branch: "branch"} if self.branch else {},
+            branches={self.branch: "every line"} if self.branch else {},
+            ledgers={self.ledger: "every transaction"} if self.ledger else {},
             subaccounts=[(segments, purpose) for segments, purpose in subaccounts if segments],
         )
 

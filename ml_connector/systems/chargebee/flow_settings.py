@@ -68,7 +68,7 @@ class CustomersSettings(Block):
 class InvoicesSettings(Block):
     """The flows `invoices` and `credit_notes`."""
 
-    from_: date = Field(alias="from", description="documents dated earlier are left alone, like 2026-11-01")
+    from_: date = Field(alias="from", description="a date, like 2026-11-01; documents dated earlier are left alone")
     prefix: Prefix = Field("VN-", description="what an id begins with, before the invoice number")
     credit_notes: bool = Field(True, description="false: credit notes are left alone")
     credit_note_prefix: Prefix = Field("VC-", description="what the id of a credit note begins with")

@@ -34,7 +34,6 @@ class Settings(Block):
     base_url: Annotated[str | None, AfterValidator(lambda url: url and _url(url))] = Field(
         None, description="scheme, host and port; by default what the site says"
     )
-    catalogue: Literal["1.0", "2.0"] = Field("2.0", description="the product catalogue of the site, in quotes")
     calls_per_minute: int = Field(150, ge=1, le=10_000, description="calls in a minute that the site's plan allows")
     connections: int = Field(8, ge=1, le=50, description="calls at the same time")
     retries: Retries = Field(default_factory=Retries, description="how often and after what pauses a call is repeated")

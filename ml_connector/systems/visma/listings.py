@@ -93,6 +93,7 @@ DIMENSIONS = replace(
     _reference("dimensions", "Dimensions", "/v1/dimension", Shape.NAMES, "id"), params={"expandSegmentsValues": "true"}
 )
 BRANCHES = _reference("branches", "Branches", "/v1/branch", Shape.WHOLE, "number")
+LEDGERS = _reference("ledgers", "Ledgers", "/v1/ledger", Shape.WHOLE, "number")
 VAT_CODES = _reference("vat_codes", "VAT codes", "/v1/vat", Shape.WHOLE, "vatId")
 CURRENCIES = _reference("currencies", "Currencies", "/v1/currency", Shape.WHOLE, "id")
 
@@ -112,6 +113,7 @@ LISTINGS: Mapping[str, Listing] = {
         SUBACCOUNTS,
         DIMENSIONS,
         BRANCHES,
+        LEDGERS,
         VAT_CODES,
         CURRENCIES,
     )

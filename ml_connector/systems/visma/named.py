@@ -1,4 +1,4 @@
-"""What other systems' settings name in Visma (accounts, VAT codes, branches, subaccounts), and whether it is there."""
+"""What other systems' settings name in Visma (accounts, VAT codes, branches, ledgers ...), and whether it is there."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import orjson
 
 from ml_connector.http import Stopped
 from ml_connector.systems.registry import Finding
-from ml_connector.systems.visma.listings import ACCOUNTS, BRANCHES, SUBACCOUNTS, VAT_CODES, Listing
+from ml_connector.systems.visma.listings import ACCOUNTS, BRANCHES, LEDGERS, SUBACCOUNTS, VAT_CODES, Listing
 from ml_connector.systems.visma.reader import Reader
 
 CONTROL = "allowManualEntry"
@@ -29,14 +29,16 @@ class Named:
     accounts: Mapping[str, str] = field(default_factory=dict)
     vat_codes: Mapping[str, str] = field(default_factory=dict)
     branches: Mapping[str, str] = field(default_factory=dict)
+    ledgers: Mapping[str, str] = field(default_factory=dict)
     subaccounts: Sequence[tuple[Mapping[int, str], str]] = ()
 
 
 def check_named(reader: Reader, named: Named) -> Iterator[Finding]:
     """One finding for each; a list of which nothing is named is not asked for."""
     yield from _of(reader, ACCOUNTS, "account", named.accounts, _of_account)
-    yield from _of(reader, VAT_CODES, "VAT code", named.vat_codes, _of_vat_code)
+    yield from _of(reader, VAT_CODES, "VAT code", named.vat_codes, _of_what_is_always_active)
     yield from _of(reader, BRANCHES, "branch", named.branches, _of_branch)
+    yield from _of(reader, LEDGERS, "ledger", named.ledgers, _of_what_is_always_active)
     if named.subaccounts:
         yield from _of_subaccounts(reader, named.subaccounts)
 
@@ -65,7 +67,7 @@ def _of_account(subject: str, row: Row) -> Finding:
     return _there(subject, row, "description")
 
 
-def _of_vat_code(subject: str, row: Row) -> Finding:
+def _of_what_is_always_active(subject: str, row: Row) -> Finding:
     return _there(subject, row, "description")
 
 

@@ -6,10 +6,14 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
+from ml_connector.systems.chargebee.account import connect
+from ml_connector.systems.chargebee.settings import Credentials
 from ml_connector.systems.registry import Finding
+from ml_connector_tests.simulators.visma_support import Visma
 from ml_connector_tests.systems.chargebee.conftest import OpenSync
-from ml_connector_tests.systems.chargebee.support import ACCOUNTS, Sync, events_block
+from ml_connector_tests.systems.chargebee.support import ACCOUNTS, Sync, events_block, settings
 from ml_connector_tests.systems.chargebee.test_events import subscribed
 
 OUT, BACK, BOOKS = "account", "events", "books"
@@ -29,8 +33,8 @@ def of_books(sync: Sync) -> dict[str, Finding]:
 def test_a_site_that_is_set_up_rightly_is_all_green(open_one: OpenSync) -> None:
     """Out, events and books; every account, VAT code, branch and subaccount is named with what it is for."""
     rule = {"entity_type": "addon", "revenue": "3100", "deferred": "2970", "vat_code": "3"}
-    posted = {"vat_codes": {"MVA": "3"}, "branch": "1", "subaccount": {1: "10", 2: "0100"}, "rules": [rule]}
-    sync = open_one(events=events_block(**posted))
+    places: dict[str, Any] = {"branch": "1", "ledger": "1", "subaccount": {1: "10", 2: "0100"}}
+    sync = open_one(events=events_block(vat_codes={"MVA": "3"}, rules=[rule], **places))
     found = {
         **findings(sync.account.check()),
         **findings(sync.events.check(())),
@@ -38,7 +42,7 @@ def test_a_site_that_is_set_up_rightly_is_all_green(open_one: OpenSync) -> None:
     }
     assert [one.subject for one in found.values() if not one.ok] == []
     assert {"customers", "invoices", "credit notes", "events", "financial periods"} < set(found)
-    for subject in ("account 1530 (receivable)", "VAT code 3 (rule 1)", "branch 1 (branch)"):
+    for subject in ("account 1530 (receivable)", "VAT code 3 (rule 1)", "branch 1 (every line)"):
         assert found[subject].ok
     assert found["subaccount 10-0100 (every line)"].ok
 
@@ -58,8 +62,9 @@ def test_what_is_not_needed_is_not_asked_for(sync: Sync, path: str) -> None:
         ({"accounts": {**ACCOUNTS, "receivable": "1500"}}, "account 1500 (receivable)", "control account"),
         ({"vat_codes": {"MVA": "99"}}, "VAT code 99 (tax MVA)", "does not know it"),
         ({"rules": [{"entity_id": "x", "vat_code": "98"}]}, "VAT code 98 (rule 1)", "does not know it"),
-        ({"branch": "9"}, "branch 9 (branch)", "does not know it"),
-        ({"branch": "3"}, "branch 3 (branch)", "inactive"),
+        ({"branch": "9"}, "branch 9 (every line)", "does not know it"),
+        ({"ledger": "9"}, "ledger 9 (every transaction)", "does not know it"),
+        ({"branch": "3"}, "branch 3 (every line)", "inactive"),
         ({"subaccount": {1: "10"}}, "subaccount 10 (every line)", "does not know it"),
         ({"rules": [{"entity_id": "x", "subaccount": {1: "10", 2: "9"}}]}, "subaccount 10-9 (rule 1)", "does not know"),
     ],
@@ -80,7 +85,7 @@ def test_a_list_that_may_not_be_read_is_named(open_one: OpenSync, path: str, sub
     sync.visma.fault("forbidden_empty", path=f"/v1/{path}$", method="GET")
     found = of_books(sync)
     assert [one.subject for one in found.values() if not one.ok] == [subject]
-    assert found["branch 1 (branch)"].ok
+    assert found["branch 1 (every line)"].ok
 
 
 def test_where_no_period_is_open_nothing_can_be_posted(sync: Sync) -> None:
@@ -104,6 +109,19 @@ def test_a_key_that_is_refused_is_said_once(sync: Sync, name: str) -> None:
     found = findings(sync.events.check(()) if name == "events" else sync.account.check())
     assert found[name].refused
     assert list(found)[-1] == name
+
+
+@pytest.mark.parametrize("base_url", ["http://127.0.0.1:9", "visma"])
+def test_an_address_that_is_not_chargebee_s_is_said_once(open_one: OpenSync, visma: Visma, base_url: str) -> None:
+    """Nobody answers there, or somebody else; both with what to correct."""
+    sync = open_one()
+    address = visma.url if base_url == "visma" else base_url
+    elsewhere = settings(address, retries={"attempts": 1})
+    with connect(elsewhere, Credentials(api_key=SecretStr("test_key"))) as account:
+        (found,) = account.check()
+    assert found.refused
+    assert (address in found.action, "`base_url`" in found.action) == (True, True)
+    assert all(one.ok for one in sync.account.check())
 
 
 def test_the_currencies_of_both_sides_are_told(sync: Sync) -> None:

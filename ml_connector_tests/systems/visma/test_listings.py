@@ -19,6 +19,7 @@ from ml_connector.systems.visma.models import (
     CustomerClass,
     CustomerDocument,
     Dimension,
+    GeneralLedger,
     JournalTransaction,
     Model,
     Subaccount,
@@ -43,6 +44,7 @@ MODELS: dict[str, type[Model]] = {
     "visma.subaccounts": Subaccount,
     "visma.dimensions": Dimension,
     "visma.branches": Branch,
+    "visma.ledgers": GeneralLedger,
     "visma.vat_codes": VatCode,
     "visma.currencies": Currency,
 }
@@ -75,6 +77,7 @@ def test_every_row_of_an_entity_fits_its_model(visma: Visma, entity: str) -> Non
         ("visma.credit_terms", {"10", "14", "30", "45", "LM"}),
         ("visma.dimensions", {"CUSTOMER", "SUBACCOUNT", "VENDOR"}),
         ("visma.branches", {"1", "2", "3"}),
+        ("visma.ledgers", {"1", "2", "3"}),
         ("visma.vat_codes", {"3", "31", "33", "5", "52"}),
         ("visma.currencies", {"NOK", "SEK", "DKK", "EUR", "ISK"}),
     ],

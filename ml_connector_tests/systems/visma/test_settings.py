@@ -66,6 +66,7 @@ def test_what_is_delivered_and_what_serves_it() -> None:
             "dimensions",
             "subaccounts",
             "branches",
+            "ledgers",
             "vat_codes",
             "currencies",
         },

@@ -107,6 +107,13 @@ class VatCode(Model):
         return None if newest is None else newest.vat_rate
 
 
+class GeneralLedger(Model):
+    number: str
+    description: str | None = None
+    balance_type: str | None = None
+    currency_id: str | None = None
+
+
 class Currency(Model):
     id: str
     description: str | None = None
