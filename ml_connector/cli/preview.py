@@ -93,4 +93,6 @@ def _show(title: str, found: Preview) -> None:
         output.say(f"{record.key}: {record.step}" + (f" ({record.why})" if record.why else ""))
         for one in record.differences:
             output.say(f"    {one.field}: {one.before or '-'} -> {one.after or '-'}")
+    if found.more:
+        output.say(f"... and {found.more:,} more: --limit shows more of them, --record one of them")
     output.say()

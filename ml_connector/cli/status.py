@@ -91,6 +91,7 @@ def _target(connection: Connection, company: Company, target: Target, now: datet
                 "flow": flow.flow,
                 "records": flow.records,
                 "waiting": flow.waiting,
+                "due_at": flow.due_at,
                 "problems": flow.problems,
                 "oldest_undelivered": flow.oldest,
                 "last_success": flow.delivered_at,
@@ -154,4 +155,6 @@ def _since(moment: datetime | None, now: datetime) -> str | None:
 def _soon(row: dict[str, Any], now: datetime) -> str:
     if row["next_run"]:
         return output.ago(row["next_run"], now)
-    return "at the next tick" if row["waiting"] else "when something lands"
+    if row["waiting"] or (row["due_at"] and row["due_at"] <= now):
+        return "at the next tick"
+    return output.ago(row["due_at"], now) if row["due_at"] else "when something lands"

@@ -34,6 +34,7 @@ from ml_connector.store.texts import storable
 
 Window = Callable[[Planned], str]
 LONGEST_KIND = 64
+UNCERTAIN = "it may have taken effect all the same, which the next attempt takes into account"
 
 
 @dataclass(slots=True)
@@ -214,9 +215,10 @@ class Recorder:
         if due_at is None:
             reason = f"Gave up after {failures} attempts. The last reason: {result.reason}"
             return Outcome.REJECTED, "gave up", reason, None, failures
-        if result.uncertain:
-            due_at = max(due_at, now + self.flow.settle)
-        return Outcome.FAILED, result.kind, result.reason, due_at, failures
+        if not result.uncertain:
+            return Outcome.FAILED, result.kind, result.reason, due_at, failures
+        reason = f"{(result.reason or '').rstrip('.')}; {UNCERTAIN}"
+        return Outcome.FAILED, result.kind, reason, max(due_at, now + self.flow.settle), failures
 
     def _counted(self, plan: Planned, outcome: Outcome, window: str) -> Outcome:
         """Count an outcome once per record and run; a second look that finds nothing to do changes nothing."""

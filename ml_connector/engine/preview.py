@@ -23,6 +23,7 @@ from ml_connector.store.deliveries import Deliveries
 from ml_connector.store.ledger import Ledger
 
 CHUNK = 1_000
+HELD_BACK = (Outcome.SKIPPED.value, Outcome.REJECTED.value, "waiting")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ class Preview:
     Attributes:
         live: the records were read from the source for this preview, because none has landed yet.
         counts: records per step.
-        records: the first ones that would be sent or held back; all of the named ones.
+        records: the first ones that would be sent, then those that would be held back; all of the named ones.
         unknown: the named ones that nobody has met.
     """
 
@@ -66,10 +67,20 @@ class Preview:
     records: list[Expected] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
 
+    @property
+    def more(self) -> int:
+        """How many records more would be sent or held back."""
+        return self.counts.total() - self.counts["unchanged"] - len(self.records)
+
     def add(self, expected: Expected, limit: int) -> None:
         self.counts[expected.step] += 1
-        if expected.step != "unchanged" and len(self.records) < limit:
-            self.records.append(expected)
+        if expected.step == "unchanged":
+            return
+        place = len(self.records)
+        if expected.step not in HELD_BACK:
+            place = next((at for at, one in enumerate(self.records) if one.step in HELD_BACK), place)
+        self.records.insert(place, expected)
+        del self.records[limit:]
 
     def skip(self, key: str, step: str, why: str) -> None:
         """It turned out later that another record goes before this one."""

@@ -34,6 +34,7 @@ class FlowStatus:
     Attributes:
         records: records per outcome.
         waiting: versions that landed and were not taken up yet.
+        due_at: when a record is to be looked at again; None: none is.
         oldest: since when the oldest undelivered record is undelivered: landed, rejected or failed.
         delivered_at: the end of the last delivery that the target did not stop.
         stopped: why the last delivery was stopped; None where it was not.
@@ -42,6 +43,7 @@ class FlowStatus:
     flow: str
     records: Mapping[str, int]
     waiting: int
+    due_at: datetime | None
     oldest: datetime | None
     delivered_at: datetime | None
     stopped: str | None
@@ -145,6 +147,7 @@ def flow_status(connection: Connection, company: str, target: str, flow: str, en
     mine = _of(record_state, company, target, flow)
     outcomes = select(record_state.c.outcome, func.count()).where(*mine).group_by(record_state.c.outcome)
     undelivered = select(func.min(record_state.c.first_seen)).where(*mine, UNDELIVERED)
+    due = select(func.min(record_state.c.due_at)).where(*mine, record_state.c.due_at.is_not(None))
     waiting, landed_at = _waiting(connection, company, target, flow, entity)
     known = (*_of(delivery, company, target, flow), delivery.c.at <= now + CLOCKS)
     last = select(delivery.c.at, delivery.c.stopped).where(*known)
@@ -156,6 +159,7 @@ def flow_status(connection: Connection, company: str, target: str, flow: str, en
         flow=flow,
         records={row[0]: int(row[1]) for row in connection.execute(outcomes)},
         waiting=waiting,
+        due_at=connection.execute(due).scalar_one(),
         oldest=min(since, default=None),
         delivered_at=success.at if success else None,
         stopped=newest.stopped if newest else None,

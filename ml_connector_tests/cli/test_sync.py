@@ -184,6 +184,16 @@ def test_the_status_shows_success_coverage_and_what_comes_next(cli: Cli, synced:
     assert "when something lands" in shown
 
 
+def test_the_status_tells_when_what_failed_is_tried_again(cli: Cli, synced: Home, world: World) -> None:
+    """Nothing has to land for that."""
+    world.change(FIRST, name="Renamed AS")
+    world.faults("mailchimp", {"fault": "server_error", "method": "PUT"})
+    assert cli("sync", "nordic").code == 1
+    ran = cli("status", "--json")
+    assert ran.json[0]["targets"][0]["flows"][0]["due_at"] is not None
+    assert re.search(r" in \d+ (min|s) ", cli("status").out)
+
+
 def test_before_anything_ran_the_status_says_so(cli: Cli, ready: Home) -> None:
     """A new home is no error."""
     ran = cli("status")
@@ -257,6 +267,19 @@ def test_a_preview_says_what_is_never_created(cli: Cli, ready: Home, world: Worl
     assert flow["records"][0]["why"] is not None
     bring_over(ready)
     assert FIRST not in {member["merge_fields"].get("CUSTNO") for member in world.members()}
+
+
+def test_a_preview_shows_first_what_would_be_sent_and_says_how_many_more_there_are(
+    cli: Cli, ready: Home, world: World
+) -> None:
+    """Of many that are held back, the one that will be created is what somebody looks for."""
+    last = str(int(FIRST) + CUSTOMERS - 1)
+    for number in range(int(FIRST), int(last)):
+        world.change(str(number), mainContact={"email": ""})
+    shown = cli("preview", TARGET, "--limit", "2").out
+    assert f"{last}: create" in shown
+    assert f"... and {CUSTOMERS - 2} more: --limit" in shown
+    assert "more: --limit" not in cli("preview", TARGET, "--limit", str(CUSTOMERS)).out
 
 
 @pytest.mark.parametrize("landed", [False, True])

@@ -69,6 +69,14 @@ def test_what_took_effect_unseen_is_taken_back_after_giving_up(sync: Sync) -> No
     assert sync.account.members["a@x.no"].body["NAME"] == "1 A"
 
 
+def test_people_are_told_that_a_write_without_an_answer_may_have_taken_effect(sync: Sync) -> None:
+    """Else somebody would do it by hand, a second time."""
+    sync.world.put("1", email="a@x.no", name="A")
+    sync.account.faults = ["lost"]
+    sync.sync()
+    assert (sync.state("1").reason or "").startswith("No answer; it may have taken effect all the same")
+
+
 @pytest.mark.parametrize("fault", ["lost", "die"])
 def test_who_says_no_is_taken_off_although_nobody_saw_the_member_come(sync: Sync, fault: str) -> None:
     """The write that created the member was never answered; then the contact is flagged."""

@@ -107,12 +107,13 @@ def test_what_was_taken_up_waits_no_more_and_what_failed_is_undelivered_since_th
         database,
         record_state,
         state("1", "created"),
-        state("2", "failed", seq=2, first_seen=NOW - 3 * HOUR),
+        state("2", "failed", seq=2, first_seen=NOW - 3 * HOUR, due_at=NOW + HOUR),
         state("3", "updated", seq=2),
     )
     with database.connect() as connection:
         found = reports.flow_status(connection, *FLOW, CUSTOMERS, NOW)
     assert (found.waiting, found.oldest, found.problems) == (1, NOW - 3 * HOUR, 1)
+    assert found.due_at == NOW + HOUR
     assert found.records == {"created": 1, "failed": 1, "updated": 1}
 
 

@@ -298,3 +298,18 @@ def test_a_document_that_was_posted_by_hand_is_quiet_with_its_months(open_one: O
     assert set(counts(report["journals"])) == {"read", "skipped"}
     assert set(counts(report["recognitions"])) == {"read", "skipped"}
     assert (configured.state_back("journals", key).rule, configured.batches()) == ("handled by hand", [])
+
+
+def test_a_site_with_the_old_catalogue_is_served_both_ways(open_one: OpenSync) -> None:
+    """Its lines are of plans and addons; a rule finds them by the plan's id. Imported invoices are the same on both."""
+    rules = [{"entity_type": "plan", "entity_id": "lisens", "revenue": "3100"}]
+    sync = open_one(events=events_block(policy="immediate", rules=rules))
+    sync.chargebee.configure(catalogue="1.0")
+    report = sync.sync_out()
+    assert report["customers"].total.created > 0
+    assert report["invoices"].total.created > 0
+    subscribed(sync)
+    assert counts(sync.sync_back()["journals"])["created"] == 1
+    assert sync.totals() == {"1530": 150_000, "2700": -30_000, "3100": -120_000}
+    (subscription,) = sync.chargebee.listed("subscriptions")
+    assert (sync.state_back("subscriptions", subscription["id"]).reason or "").startswith("active")
