@@ -22,6 +22,7 @@ from ml_connector.systems.chargebee.journals import NO_DEFERRED
 from ml_connector.systems.chargebee.outward import CREDIT_NOTES, CUSTOMERS, INVOICES
 from ml_connector.systems.chargebee.recognition import JOURNALS, from_where_it_was_deferred, has_accounts
 from ml_connector.systems.chargebee.settings import Credentials, Settings
+from ml_connector.systems.chargebee.webhooks import Webhooks
 from ml_connector.systems.registry import Finding, SetupStep
 from ml_connector.systems.visma.books import Books, connect_books
 from ml_connector.systems.visma.invoice_writer import InvoiceWriter
@@ -32,6 +33,8 @@ from ml_connector.systems.visma.settings import VismaCredentials, VismaSettings
 
 DAY = timedelta(days=1)
 AT_ONCE = "immediate"
+TAKEN = "Those are taken that come with the user name and password that are stored."
+NOT_TAKEN = "None is taken, because no user name and password for them are stored; polls find every event."
 
 
 class ChargebeeAccount:
@@ -64,8 +67,9 @@ class ChargebeeAccount:
 class ChargebeeEvents:
     """A site as a source of events; an `InwardAccount`."""
 
-    def __init__(self, client: ChargebeeClient, events: EventsSettings) -> None:
+    def __init__(self, client: ChargebeeClient, events: EventsSettings, *, takes_webhooks: bool) -> None:
         self._client = client
+        self._takes_webhooks = takes_webhooks
         # A document of the first day may have been made of in an event of the day before, by another zone's clock.
         self._events = Events(client, datetime.combine(events.from_, time(), UTC) - DAY)
 
@@ -88,6 +92,7 @@ class ChargebeeEvents:
             return
         yield Finding("events", True, "They can be read.")
         yield Finding("base currency", True, _where_rates_lead(currency))
+        yield Finding("webhooks", True, TAKEN if self._takes_webhooks else NOT_TAKEN)
 
 
 def _where_rates_lead(currency: str | None) -> str:
@@ -144,7 +149,8 @@ def read(
     if settings.events is None:
         raise ValueError(f"{target} has no block `events`")
     with ChargebeeClient(settings, credentials, retries) as client:
-        yield ChargebeeEvents(client, settings.events)
+        takes_webhooks = Webhooks().has_credentials(credentials)
+        yield ChargebeeEvents(client, settings.events, takes_webhooks=takes_webhooks)
 
 
 @contextmanager

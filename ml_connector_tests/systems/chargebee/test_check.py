@@ -45,6 +45,7 @@ def test_a_site_that_is_set_up_rightly_is_all_green(open_one: OpenSync) -> None:
     for subject in ("account 1530 (receivable)", "VAT code 3 (rule 1)", "branch 1 (every line)"):
         assert found[subject].ok
     assert found["subaccount 10-0100 (every line)"].ok
+    assert "polls find every event" in found["webhooks"].what  # no credentials for them are stored here
 
 
 @pytest.mark.parametrize("path", ["branch", "subaccount"])
