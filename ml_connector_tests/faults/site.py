@@ -49,6 +49,7 @@ class Site:
 
     Attributes:
         targets: those that it delivers to; the simulators of the others only run.
+        subscribed: how many subscriptions were made, each with an invoice that is to be posted.
     """
 
     home: Home
@@ -59,6 +60,7 @@ class Site:
     targets: tuple[str, ...]
     dice: random.Random = field(default_factory=lambda: random.Random(1))
     said_no: set[str] = field(default_factory=set)
+    subscribed: int = 0
 
     @property
     def account(self) -> Simulator:
@@ -101,6 +103,7 @@ class Site:
         """A customer of Chargebee subscribes for a year from today, so that the first month has not ended."""
         customer = self.chargebee.control("records/customers?count=1")["records"][0]["id"]
         self.chargebee.control("subscriptions", {"id": subscription_id, "customer_id": customer, **YEARLY, **more})
+        self.subscribed += 1
 
     def ordinary(self) -> list[str]:
         """Numbers of active customers that are not among the awkward cases: each becomes a member."""
@@ -124,6 +127,7 @@ class Site:
             self._verify_companies(compared)
         if "chargebee" in self.targets:
             self._verify_customers(compared)
+            self._verify_postings()
         with self.home.open() as opened, opened.database.connect() as connection:
             columns = (record_state.c.flow, record_state.c.key, record_state.c.kind)
             failed = connection.execute(select(*columns).where(record_state.c.outcome == "failed")).all()
@@ -189,6 +193,14 @@ class Site:
         for one in invoices:
             paid = sum(link["txn_amount"] for link in one.get("linked_payments", ()))
             assert paid <= one["total"], f"{one['id']} was paid twice"
+
+    def _verify_postings(self) -> None:
+        """What came back stands in Visma's general ledger, each once; months that have ended stand there as well."""
+        rows = self.visma.control("books?count=100000")["journals"]["rows"]
+        references = Counter(str(row["journalTransactionLines"][0]["referenceNumber"]) for row in rows)
+        ours = {reference: number for reference, number in references.items() if reference.startswith("CB")}
+        assert set(ours.values()) <= {1}, "posted twice"
+        assert len(ours) >= self.subscribed, "an invoice was not posted"
 
 
 def _keys(properties: dict[str, Any]) -> tuple[str | None, str | None]:
