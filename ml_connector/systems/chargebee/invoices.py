@@ -36,6 +36,7 @@ LONGEST = {"description": 250, "po_number": 100, "reference": 100}
 IMPORTED_ANEW = re.compile(r".+--\d+")
 """What no invoice number may look like, so that no id of one is that of another's re-import."""
 PAYMENTS = ("Payment", "Prepayment")
+WRITE_OFFS = ("SmallBalanceWo",)
 """Types of applications that are money; credit notes are documents of their own."""
 
 
@@ -288,16 +289,20 @@ def _payments(document: CustomerDocument, money: Money) -> tuple[dict[str, dict[
     what is not open any more, as long as nothing but payments took anything off. Raises `Inexpressible`, `NotMoney`.
     """
     applied = [one for one in document.applications if not one.voided]
+    if any(one.cash_discount_taken or one.doc_type in WRITE_OFFS for one in applied):
+        raise Inexpressible(
+            "Visma took something off it that nobody paid: a cash discount or a write-off. At Chargebee record its "
+            "payments by hand and write the rest off; then take it off the problems with `ml-connector handled`."
+        )
     found = [one for one in applied if one.doc_type in PAYMENTS and one.ref_nbr and one.amount_paid]
     payments: dict[str, dict[str, int | None]] = {}
     if not found:
         return payments, None
     foreign = document.amount_in_currency is not None and document.amount_in_currency != document.amount
-    if foreign and (len(found) < len(applied) or any(one.cash_discount_taken for one in applied)):
+    if foreign and len(found) < len(applied):
         raise Inexpressible(
-            "Visma tells what was paid of it in the company's currency alone, and a credit note or a cash discount "
-            f"took something off, too, so what was paid in {money.currency} is not known: enter it at Chargebee "
-            "by hand."
+            "Visma tells what was paid of it in the company's currency alone, and a credit note took something off, "
+            f"too, so what was paid in {money.currency} is not known: enter it at Chargebee by hand."
         )
     for one in found:
         amount = None if foreign else _minor(one.amount_paid, money.currency, "payment", 0)

@@ -305,3 +305,25 @@ def test_every_invoice_of_the_books_ends_in_one_outcome(open_one: OpenSync) -> N
     for invoice in found:
         row = rows[invoice["id"].removeprefix("VN-")]
         assert invoice["total"] == round(row["amountInCurrency"] * 100)
+
+
+@pytest.mark.parametrize(
+    "application",
+    [
+        {"docType": "Payment", "refNbr": "700001", "amountPaid": 245.0, "cashDiscountTaken": 5.0},
+        {"docType": "SmallBalanceWo", "refNbr": "W1", "amountPaid": 5.0, "cashDiscountTaken": 0.0},
+    ],
+)
+def test_what_was_taken_off_and_nobody_paid_is_not_left_open_in_silence(
+    sync: Sync, application: dict[str, Any]
+) -> None:
+    """Visma counts it as settled, and Chargebee would go on to remind the customer: somebody has to know."""
+    number = order(sync)["referenceNumber"]
+    sync.read()
+    sync.send("invoices")
+    assert imported(sync, number)["status"] in ("payment_due", "posted")
+    sync.visma.control("PATCH", f"invoices/{number}", {"status": "Closed", "balance": 0, "applications": [application]})
+    sync.read()
+    sync.send("invoices")
+    state = sync.state_out("invoices", f"Invoice-{number}")
+    assert (state.outcome, "handled" in (state.reason or "")) == ("rejected", True)

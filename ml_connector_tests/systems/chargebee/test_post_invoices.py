@@ -204,7 +204,9 @@ def test_what_came_back_does_not_go_out_again(sync: Sync) -> None:
     (row,) = documents(sync)
     sync.visma.control("POST", f"invoices/{row['referenceNumber']}/release")
     sync.read()
-    sync.send("invoices", only=[f"Invoice/{row['referenceNumber']}"])
+    key = f"Invoice-{row['referenceNumber']}"
+    sync.send("invoices", only=[key])
+    assert sync.state_out("invoices", key).rule == "came from Chargebee"
     assert len(sync.chargebee.listed("invoices")) == 1
 
 
