@@ -79,10 +79,11 @@ def remarks(home: OpenHome, selection: str | None, period: str) -> Iterator[str]
     """What keeps the rows of a month from being all that there will be."""
     from ml_connector.store import reports
 
+    now = datetime.now(UTC)
     for company, target in _targets(home, selection):
         with home.database.connect() as connection:
             stands = [
-                reports.flow_status(connection, company.name, target.name, flow.name, flow.entity, datetime.now(UTC))
+                reports.flow_status(connection, company.name, target.name, flow.name, flow.entity, now)
                 for flow in target.flows
             ]
         undelivered = sum(one.problems + one.waiting for one in stands)
@@ -91,6 +92,8 @@ def remarks(home: OpenHome, selection: str | None, period: str) -> Iterator[str]
                 f"{target.id}: {undelivered} documents, months or subscriptions are undelivered. What may stand in the "
                 f"books of them already is in no sum: `ml-connector problems {target.id}`."
             )
+        elif any(one.due_at is not None and one.due_at <= now for one in stands):
+            yield f"{target.id}: months have ended that no run has posted yet: `ml-connector sync {target.id}`."
         read = [home.ledger(company.name).readings.coverage(flow.entity).until for flow in target.flows]
         until = min((moment for moment in read if moment is not None), default=None)
         if until is None or f"{until:%Y-%m}" <= period:

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, and_, exists, func, select, update
 from ml_connector.store.among import among, hexadecimal
 from ml_connector.store.database import Database
 from ml_connector.store.tables import entity_state, landing, reading, source_row
+from ml_connector.store.texts import storable
 from ml_connector.store.vault import Vault
 
 PAGE = 1_000  # rows that are made ready for the database at a time
@@ -238,7 +239,7 @@ class Readings:
     def stopped(self, entity: str, why: str) -> None:
         """The read did not end; people are told until one does."""
         with self._database.begin() as connection:
-            self._keep(connection, entity, {"stopped": why})
+            self._keep(connection, entity, {"stopped": storable(why)})
 
     def secondary(self, entity: str, related: Sequence[str]) -> dict[str, list[bytes]]:
         """The rows of a secondary entity that belong to these records, each record's in the order of their keys."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -90,6 +92,23 @@ def test_what_is_undelivered_is_listed_and_told(cli: Cli, tmp_path: Path, monkey
         ran = cli("audit", "export", COMPANY, "--period", f"{sync.now():%Y-%m}", "--json")
         assert {row["kind"] for row in ran.json} == {"amount", "total"}
         assert "undelivered" not in ran.err
+
+
+def test_months_that_have_ended_and_are_not_posted_yet_are_told(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the end of a month and the next delivery, they are no problem, and missing all the same."""
+    home = tmp_path / "home"
+    monkeypatch.setenv("ML_CONNECTOR_HOME", str(home))
+    with two_way(home) as sync:
+        subscribe(sync, "S-1", 120_000)
+        sync.sync_back()
+        period = f"{sync.now():%Y-%m}"
+        assert "months have ended" not in cli("audit", "export", COMPANY, "--period", period).err
+        with closing(sqlite3.connect(home / "ml_connector.db")) as ledger, ledger:
+            ended = "UPDATE record_state SET due_at = '2020-01-01 00:00:00.000000+00:00' WHERE due_at IS NOT NULL"
+            assert ledger.execute(ended).rowcount > 0
+        assert "months have ended" in cli("audit", "export", COMPANY, "--period", period).err
 
 
 def test_a_month_that_is_not_over_is_told(cli: Cli, sync: Sync) -> None:
