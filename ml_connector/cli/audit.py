@@ -171,10 +171,10 @@ def _noticed(rows: Rows) -> Iterator[Mapping[str, Any]]:
     """The rows. Where there is none, a person hears of it: the run or the month may be mistyped."""
     empty = True
     for row in rows:
-        empty = False
+        empty = empty and row.get("kind") == audit_period.UNDELIVERED
         yield row
     if empty:
-        output.note("Nothing in the log fits: compare the company, the target, the run and the time with `status`.")
+        output.note("Nothing in the log fits: compare the company, the target and the time or run with `status`.")
 
 
 def _csv(rows: Rows, columns: Iterable[str], stream: TextIO) -> None:

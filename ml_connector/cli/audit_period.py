@@ -89,8 +89,9 @@ def remarks(home: OpenHome, selection: str | None, period: str) -> Iterator[str]
         undelivered = sum(one.problems + one.waiting for one in stands)
         if undelivered:
             yield (
-                f"{target.id}: {undelivered} documents, months or subscriptions are undelivered. What may stand in the "
-                f"books of them already is in no sum: `ml-connector problems {target.id}`."
+                f"{target.id}: undelivered, or not looked at yet, are {undelivered} records (documents, months, "
+                "subscriptions). What may stand in the books of them already is in no sum: `ml-connector problems "
+                f"{target.id}`."
             )
         elif any(one.due_at is not None and one.due_at <= now for one in stands):
             yield f"{target.id}: months have ended that no run has posted yet: `ml-connector sync {target.id}`."

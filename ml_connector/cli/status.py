@@ -66,7 +66,9 @@ def _entities(connection: Connection, company: Company) -> list[dict[str, Any]]:
 
     nothing = {"covered_until": None, "full_at": None, "brake": None, "stopped": None}
     rows = {entity.name: {"entity": entity.name, **nothing} for entity in company.entities}
-    rows |= {row["entity"]: row for row in reports.coverage(connection, company.name)}
+    for row in reports.coverage(connection, company.name):
+        idle = {} if row["entity"] in rows else {"stopped": None}  # nothing needs it any more, so nothing reads it
+        rows[row["entity"]] = row | idle
     derived = {one.entity.name for inward in company.inward for one in inward.derivations}
     ordered = sorted(rows.values(), key=lambda row: row["covered_until"] is not None)
     return [{**row, "derived": row["entity"] in derived} for row in ordered]

@@ -130,5 +130,5 @@ def _is_fresh(home: OpenHome, company: Company, entity: Entity) -> bool:
     """Reference data that was read within a day."""
     if entity.windowed:
         return False
-    until = home.ledger(company.name).readings.coverage(entity.name).until
-    return until is not None and now() - until < REFERENCE_AGE
+    coverage = home.ledger(company.name).readings.coverage(entity.name)
+    return coverage.until is not None and coverage.stopped is None and now() - coverage.until < REFERENCE_AGE

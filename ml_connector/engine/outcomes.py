@@ -34,7 +34,7 @@ from ml_connector.store.texts import storable
 
 Window = Callable[[Planned], str]
 LONGEST_KIND = 64
-UNCERTAIN = "it may have taken effect all the same, which the next attempt takes into account"
+UNCERTAIN = "it may have taken effect all the same, which any further attempt takes into account"
 
 
 @dataclass(slots=True)
@@ -212,13 +212,12 @@ class Recorder:
             return Outcome.FAILED, DEPENDENCY, result.reason, now + LOOK_AGAIN, before.attempts if before else 0
         failures = (before.attempts if before else 0) + 1
         due_at = next_try(failures, now)
+        reason = f"{(result.reason or '').rstrip('.')}; {UNCERTAIN}" if result.uncertain else result.reason
         if due_at is None:
-            reason = f"Gave up after {failures} attempts. The last reason: {result.reason}"
-            return Outcome.REJECTED, "gave up", reason, None, failures
-        if not result.uncertain:
-            return Outcome.FAILED, result.kind, result.reason, due_at, failures
-        reason = f"{(result.reason or '').rstrip('.')}; {UNCERTAIN}"
-        return Outcome.FAILED, result.kind, reason, max(due_at, now + self.flow.settle), failures
+            return Outcome.REJECTED, "gave up", f"Gave up after {failures} attempts. {reason}", None, failures
+        if result.uncertain:
+            due_at = max(due_at, now + self.flow.settle)
+        return Outcome.FAILED, result.kind, reason, due_at, failures
 
     def _counted(self, plan: Planned, outcome: Outcome, window: str) -> Outcome:
         """Count an outcome once per record and run; a second look that finds nothing to do changes nothing."""

@@ -57,30 +57,33 @@ class Preview:
 
     Attributes:
         live: the records were read from the source for this preview, because none has landed yet.
+        limit: how many records to describe.
         counts: records per step.
-        records: the first ones that would be sent, then those that would be held back; all of the named ones.
         unknown: the named ones that nobody has met.
     """
 
     live: bool
+    limit: int
     counts: Counter[str] = field(default_factory=Counter)
-    records: list[Expected] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
+    _sent: dict[str, Expected] = field(default_factory=dict)
+    _held: dict[str, Expected] = field(default_factory=dict)
+
+    @property
+    def records(self) -> list[Expected]:
+        """The first ones that would be sent, then those that would be held back; all of the named ones."""
+        return [*self._sent.values(), *self._held.values()][: self.limit]
 
     @property
     def more(self) -> int:
         """How many records more would be sent or held back."""
         return self.counts.total() - self.counts["unchanged"] - len(self.records)
 
-    def add(self, expected: Expected, limit: int) -> None:
+    def add(self, expected: Expected) -> None:
         self.counts[expected.step] += 1
-        if expected.step == "unchanged":
-            return
-        place = len(self.records)
-        if expected.step not in HELD_BACK:
-            place = next((at for at, one in enumerate(self.records) if one.step in HELD_BACK), place)
-        self.records.insert(place, expected)
-        del self.records[limit:]
+        kept = self._held if expected.step in HELD_BACK else self._sent
+        if expected.step != "unchanged" and len(kept) < self.limit:
+            kept[expected.key] = expected
 
     def skip(self, key: str, step: str, why: str) -> None:
         """It turned out later that another record goes before this one."""
@@ -88,9 +91,8 @@ class Preview:
         if not self.counts[step]:
             del self.counts[step]
         self.counts[Outcome.SKIPPED.value] += 1
-        self.records = [
-            Expected(key, Outcome.SKIPPED.value, why, []) if one.key == key else one for one in self.records
-        ]
+        if self._sent.pop(key, None) is not None or len(self._held) < self.limit:
+            self._held[key] = Expected(key, Outcome.SKIPPED.value, why, [])
 
 
 def preview(
@@ -118,7 +120,7 @@ def preview(
     planner = Planner(flow, ledger, book, clock, in_doubt, needs=Needs(ledger.links(target)))
     limits = take_up(flow, ledger, book)
     live = book.newest([flow.entity]) == 0 and source is not None
-    found = Preview(live=live)
+    found = Preview(live, len(only) if only else limit)
     if live and source is not None:
         plans: Iterable[Send | Settle] = _live(flow, planner, source)
     elif limits.refusal is not None:
@@ -136,7 +138,7 @@ def preview(
             continue  # a new record whose contact is new as well is work twice over, and done once
         met.add(plan.key)
         expected = _expected(plan, ledger, target, flow)
-        found.add(expected, len(only) if only else limit)
+        found.add(expected)
         if isinstance(plan, Send) and plan.change.operation in (Operation.CREATE, Operation.MOVE):
             creations.append((plan.key, plan.change.claim, expected.step))
     for key, claim, step in creations:
@@ -145,7 +147,7 @@ def preview(
     known = met if live else {*met, *ledger.readings.known(flow.entity, only or ())}
     found.unknown = [key for key in only or () if key not in known]
     for key in sorted(known - met):
-        found.add(Expected(key, "waiting", "What belongs to it was not read since it landed.", []), limit)
+        found.add(Expected(key, "waiting", "What belongs to it was not read since it landed.", []))
     return found
 
 

@@ -46,11 +46,13 @@ class Coverage:
         until: a read that began then has ended; None: never read.
         full_at: the last complete full read.
         brake: why it marked nothing as vanished, in words.
+        stopped: why the last read did not end; None: it did.
     """
 
     until: datetime | None = None
     full_at: datetime | None = None
     brake: str | None = None
+    stopped: str | None = None
 
 
 class Readings:
@@ -62,9 +64,8 @@ class Readings:
         self._company = company
 
     def coverage(self, entity: str) -> Coverage:
-        query = select(entity_state.c.covered_until, entity_state.c.full_at, entity_state.c.brake).where(
-            entity_state.c.company == self._company, entity_state.c.entity == entity
-        )
+        columns = (entity_state.c[name] for name in ("covered_until", "full_at", "brake", "stopped"))
+        query = select(*columns).where(entity_state.c.company == self._company, entity_state.c.entity == entity)
         with self._database.connect() as connection:
             row = connection.execute(query).one_or_none()
         return Coverage(*row) if row else Coverage()
@@ -231,10 +232,10 @@ class Readings:
                 .where(reading.c.id == reading_id)
                 .values(finished_at=at, rows=rows, landed=landed, vanished=vanished, calls=calls, note=note)
             )
-            state: dict[str, Any] = {"stopped": None}
-            if covered_until is not None:
-                state |= {"covered_until": covered_until} | ({"full_at": at, "brake": brake} if full else {})
-            self._keep(connection, entity, state)
+            if covered_until is None:
+                return
+            state: dict[str, Any] = {"covered_until": covered_until, "stopped": None}
+            self._keep(connection, entity, state | ({"full_at": at, "brake": brake} if full else {}))
 
     def stopped(self, entity: str, why: str) -> None:
         """The read did not end; people are told until one does."""

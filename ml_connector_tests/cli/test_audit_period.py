@@ -86,7 +86,7 @@ def test_what_is_undelivered_is_listed_and_told(cli: Cli, tmp_path: Path, monkey
         (row,) = ran.json
         assert (row["kind"], row["document"]) == ("undelivered", f"invoice/{invoice['id']}")
         assert row["text"].startswith("failed: ")
-        assert f"{BACK}: 1 documents" in " ".join(ran.err.split())
+        assert f"{BACK}: undelivered, or not looked at yet, are 1 records" in " ".join(ran.err.split())
         sync.wait(minutes=10)
         sync.sync_back()
         ran = cli("audit", "export", COMPANY, "--period", f"{sync.now():%Y-%m}", "--json")

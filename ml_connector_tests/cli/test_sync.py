@@ -110,6 +110,16 @@ def test_a_source_that_cannot_be_read_is_told_until_it_can(cli: Cli, synced: Hom
     assert {entity["stopped"] for entity in entities} == {None}
 
 
+def test_an_entity_that_nothing_needs_any_more_is_not_told_to_be_stopped(cli: Cli, synced: Home, world: World) -> None:
+    """Nothing reads it, so it would be told for ever."""
+    with synced.open() as home:
+        home.ledger("nordic").readings.stopped("visma.suppliers", "The key was revoked.")
+        home.ledger("nordic").readings.stopped("visma.contacts", "The key was \0 revoked.")
+    entities = {one["entity"]: one["stopped"] for one in cli("status", "--json").json[0]["source"]["entities"]}
+    assert entities["visma.suppliers"] is None
+    assert (entities["visma.contacts"] or "").startswith("The key was")
+
+
 def test_nobody_becomes_a_member_before_the_contacts_were_read(cli: Cli, ready: Home, world: World) -> None:
     """failures.md 40: whoever is flagged "no mass mail" stands there. It ends with 3 and heals by itself."""
     world.faults("visma", {"fault": "server_error", "path": "/v1/contact"})

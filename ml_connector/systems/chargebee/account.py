@@ -86,12 +86,16 @@ class ChargebeeEvents:
     def check(self, entities: Collection[str]) -> Iterator[Finding]:
         try:
             self._client.get("/events", {"limit": 1})
-            currency = BaseCurrency(self._client).ask()
         except (CallProblem, Stopped) as problem:
             yield unreadable(self._client, "events", problem)
             return
         yield Finding("events", True, "They can be read.")
-        yield Finding("base currency", True, _where_rates_lead(currency))
+        try:
+            currency = BaseCurrency(self._client).ask()
+        except (CallProblem, Stopped) as problem:
+            yield unreadable(self._client, "subscriptions", problem)
+        else:
+            yield Finding("base currency", True, _where_rates_lead(currency))
         yield Finding("webhooks", True, TAKEN if self._takes_webhooks else NOT_TAKEN)
 
 

@@ -48,7 +48,7 @@ def unreadable(client: ChargebeeClient, name: str, problem: CallProblem | Stoppe
     """What a list says that was not given; it is there at every site, so its absence is a wrong address."""
     decision = problem.decision
     elsewhere = decision.kind in NOT_CHARGEBEE
-    address = f"Is {client.settings.address} right? It comes from `site`, or `base_url`. If it is, try again later."
+    address = f"Try again later; or is {client.settings.address} wrong, which comes from `site`, or `base_url`?"
     action = decision.advice or (address if elsewhere else "Try again.")
     refused = elsewhere or isinstance(problem, Stopped)
     return Finding(name, False, decision.reason, f"No {name} can be synced.", action, refused=refused)

@@ -289,10 +289,12 @@ def _payments(document: CustomerDocument, money: Money) -> tuple[dict[str, dict[
     what is not open any more, as long as nothing but payments took anything off. Raises `Inexpressible`, `NotMoney`.
     """
     applied = [one for one in document.applications if not one.voided]
-    if any(one.cash_discount_taken or one.doc_type in WRITE_OFFS for one in applied):
+    settled_otherwise = any(one.cash_discount_taken or one.doc_type in WRITE_OFFS for one in applied)
+    if settled_otherwise and document.status not in VOIDED:
         raise Inexpressible(
-            "Visma took something off it that nobody paid: a cash discount or a write-off. At Chargebee record its "
-            "payments by hand and write the rest off; then take it off the problems with `ml-connector handled`."
+            "Visma took something off it that nobody paid: a cash discount or a write-off. If Chargebee has it, record "
+            "its payments there by hand and write the rest off; else enter it there as it is, or leave it out. Then "
+            "take it off the problems with `ml-connector handled`."
         )
     found = [one for one in applied if one.doc_type in PAYMENTS and one.ref_nbr and one.amount_paid]
     payments: dict[str, dict[str, int | None]] = {}

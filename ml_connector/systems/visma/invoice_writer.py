@@ -182,20 +182,30 @@ def _members(body: Mapping[str, Any], kind: Kind, period: str) -> dict[str, Any]
 
 def _as_it_stands(members: Mapping[str, Any], kind: Kind, row: Mapping[str, Any]) -> Mapping[str, Any]:
     """What was sent for a document: its lines are others if the mapping changed since, or somebody corrected them."""
-    lines = [_told(line) for line in row.get(kind.lines) or row.get("invoiceLines") or ()]
-    if not lines or _per_account(lines) == _per_account(members[kind.lines]):
+    shown = row.get(kind.lines) or row.get("invoiceLines")
+    lines = [_told(line) for line in shown] if isinstance(shown, list) else []
+    told = [line for line in lines if line is not None]
+    if not told or len(told) < len(lines) or _per_account(told) == _per_account(members[kind.lines]):
         return members
-    return {**members, kind.lines: lines}
+    return {**members, kind.lines: told}
 
 
-def _told(line: Mapping[str, Any]) -> dict[str, Any]:
-    """A line as Visma shows it, in the names of the update model; what a rebate took off is in its price."""
+def _told(line: Any) -> dict[str, Any] | None:
+    """A line as Visma shows it, in the names of the update model; what a rebate took off is in its price.
+
+    None for one that does not tell its amount and account.
+    """
+    account = line.get("account") if isinstance(line, Mapping) else None
+    amount = _amount(line.get("amountInCurrency")) if isinstance(account, Mapping) else None
+    if amount is None or not amount.is_finite() or not isinstance(account, Mapping) or not account.get("number"):
+        return None
+    code = line.get("vatCode")
     return {
         "description": line.get("description"),
         "quantity": Decimal(1),
-        "unitPriceInCurrency": _amount(line.get("amountInCurrency")) or Decimal(),
-        "accountNumber": (line.get("account") or {}).get("number"),
-        "vatCodeId": (line.get("vatCode") or {}).get("id"),
+        "unitPriceInCurrency": amount,
+        "accountNumber": str(account["number"]),
+        "vatCodeId": code.get("id") if isinstance(code, Mapping) else None,
         "note": line.get("note"),
     }
 

@@ -131,3 +131,10 @@ def test_the_currencies_of_both_sides_are_told(sync: Sync) -> None:
     subscribed(sync)
     assert "NOK" in findings(sync.events.check(()))["base currency"].what
     assert "NOK" in of_books(sync)["base currency"].what
+
+
+def test_events_that_can_be_read_are_told_although_subscriptions_cannot(sync: Sync) -> None:
+    """Each list is named by its own name."""
+    sync.chargebee.control("faults", [{"fault": "expired_token", "path": "/subscriptions", "times": 9}])
+    found = findings(sync.events.check(()))
+    assert (found["events"].ok, found["subscriptions"].ok) == (True, False)

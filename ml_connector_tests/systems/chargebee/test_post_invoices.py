@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import random
+from decimal import Decimal
 from typing import Any
 
 import orjson
 import pytest
 from pydantic import ValidationError
 
+from ml_connector.systems.visma.invoice_writer import KINDS, _as_it_stands
 from ml_connector_tests.systems.chargebee.conftest import OpenSync
 from ml_connector_tests.systems.chargebee.support import ACCOUNTS, BACK, Sync, counts, events_block, settings
 from ml_connector_tests.systems.chargebee.test_events import YEARLY, item
 
 POST = "customerinvoice$"
+NOT_A_NUMBER = {"amountInCurrency": "NaN", "account": {"number": "3000"}}
 AS_INVOICES = {"post": "invoices", "policy": "immediate"}
 
 
@@ -115,6 +118,15 @@ def test_one_that_is_found_is_told_with_the_accounts_on_which_it_stands(open_one
     (line,) = row["invoiceLines"]
     assert told["accountNumber"] == {"value": "3000"} == {"value": line["account"]["number"]}
     assert told["unitPriceInCurrency"] == {"value": line["amountInCurrency"]}
+
+
+@pytest.mark.parametrize("line", [None, {}, {"account": "3000"}, {"account": {"number": "3000"}}, NOT_A_NUMBER])
+def test_a_line_that_cannot_be_read_leaves_what_was_sent(line: Any) -> None:
+    """The document was created: what Visma shows of it is a help, and no reason to fail."""
+    sent = {"invoiceLines": [{"quantity": Decimal(1), "unitPriceInCurrency": Decimal(5), "accountNumber": "3100"}]}
+    whole = {"amountInCurrency": 7.0, "account": {"number": "3000"}}
+    assert _as_it_stands(sent, KINDS["invoice"], {"invoiceLines": [whole, line]}) == sent
+    assert _as_it_stands(sent, KINDS["invoice"], {"invoiceLines": [whole]}) != sent
 
 
 @pytest.mark.parametrize("path", [POST, "connect/token"])
