@@ -164,7 +164,7 @@ def batches(client: ApiClient, path: str, params: Params, size: int, unpacker: B
                 totals.add(page.total)
             if rows := assembly.take(page, walk):
                 yield Page(rows)
-        if census.complete(met, totals, walk) and not assembly.torn:
+        if census.complete(met, totals) and not assembly.torn:
             yield Page(assembly.release())
             if not assembly.held:
                 return

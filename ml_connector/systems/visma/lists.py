@@ -62,14 +62,14 @@ def paged(client: ApiClient, path: str, params: Params, size: int, unpack: Calla
     Raises: `CallProblem` when a page cannot be read, `Stopped` when the list changes on every walk.
     """
     census = Census()
-    for walk in range(1, WALKS + 1):
+    for _ in range(WALKS):
         met, totals = array("q"), set()
         for sheet in walked(client, path, params, size, unpack):
             met.extend(hash(row.key) for row in sheet.rows)
             if sheet.rows:
                 totals.add(sheet.total)
                 yield Page(sheet.rows, sheet.total)
-        if census.complete(met, totals, walk):
+        if census.complete(met, totals):
             return
     raise stop(
         client.name,
@@ -107,17 +107,26 @@ class Census:
 
     def __init__(self) -> None:
         self._known: npt.NDArray[np.int64] = np.empty(0, np.int64)
+        self._total = 0
+        self._before: tuple[npt.NDArray[np.int64], set[int | None]] | None = None
 
-    def complete(self, met: array[int], totals: set[int | None], walk: int) -> bool:
-        """Whether the walks up to this one can have left nothing out."""
+    def complete(self, met: array[int], totals: set[int | None]) -> bool:
+        """Whether the walks up to this one can have left nothing out.
+
+        One walk on which nothing moved, and that met as much as there is; or all walks together as much as there ever
+        was, because of what they met some may be gone by now; or two walks that tell and meet the very same, because
+        then the total is only wrong.
+        """
         here = np.unique(np.frombuffer(met, np.int64)) if met else np.empty(0, np.int64)
-        known = np.union1d(self._known, here)
-        grew = known.size > self._known.size
-        self._known = known
-        stable, total = len(totals) <= 1, max((total or 0 for total in totals), default=0)
-        if walk == 1:
-            return stable and here.size >= total
-        return known.size >= total or not grew
+        at_rest, total = len(totals) <= 1, max((total or 0 for total in totals), default=0)
+        before, self._before = self._before, (here, totals)
+        self._known, self._total = np.union1d(self._known, here), max(self._total, total)
+        if at_rest and here.size >= total:
+            return True
+        if before is None:
+            return False
+        same = at_rest and before[1] == totals and np.array_equal(before[0], here)
+        return same or self._known.size >= self._total
 
 
 def unpaged(

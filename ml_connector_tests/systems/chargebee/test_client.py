@@ -11,7 +11,8 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from ml_connector.http import RecordFailed, Uncertain
 from ml_connector.systems.chargebee.client import IDEMPOTENCY, ChargebeeClient
-from ml_connector.systems.chargebee.settings import Credentials
+from ml_connector.systems.chargebee.pace import MinutePace
+from ml_connector.systems.chargebee.settings import Credentials, Settings
 from ml_connector_tests.http.conftest import Stub, line, stub  # noqa: F401  fixtures
 from ml_connector_tests.systems.chargebee.support import QUICK, settings
 
@@ -72,3 +73,15 @@ def test_a_limit_s_own_word_counts(stub: Stub, client: ChargebeeClient) -> None:
     began = time.monotonic()
     assert client.get("/customers/V-1").data == FOUND
     assert time.monotonic() - began < 1
+
+
+def test_calls_beyond_those_of_a_minute_wait_until_it_is_over() -> None:
+    """Of what the plan allows; the window is shortened here."""
+    pace = MinutePace(connections=8, calls=3, window=0.5)
+    began, started = time.monotonic(), []
+    for _ in range(7):
+        with pace.turn():
+            started.append(time.monotonic() - began)
+    assert started[3] - started[0] >= 0.5
+    assert started[6] - started[3] >= 0.5
+    assert Settings.model_fields["calls_per_minute"].default == 150

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -85,6 +86,68 @@ def test_an_address_update_erases_nothing_that_people_entered(sync: Sync) -> Non
     assert (address["email"], address["city"]) == ("x@y.no", "Longyearbyen")
 
 
+def test_a_number_that_is_not_mapped_stays_with_an_address_update(open_one: OpenSync) -> None:
+    """`update_billing_info` replaces everything that it can hold, so what people entered there is sent as well."""
+    fields = {"vat_number": None}
+    sync = open_one(flows={"customers": {**ONLY["customers"], "fields": fields}})
+    sync.sync_out()
+    entered = {"vat_number": "999888777MVA", "vat_number_prefix": "NO", "registered_for_gst": "true"}
+    sync.chargebee.done(f"/customers/{KARI}/update_billing_info", **entered)
+    sync.visma.patch(mainAddress={"city": "Longyearbyen"})
+    sync.sync_out()
+    held = customer(sync)
+    assert (held["vat_number"], held["billing_address"]["city"]) == ("999888777MVA", "Longyearbyen")
+    assert (held["vat_number_prefix"], held["registered_for_gst"]) == ("NO", True)
+
+
+def test_what_is_cleared_in_visma_is_cleared(sync: Sync) -> None:
+    sync.visma.patch(mainContact={"phone1": "+47 99 99 99 99"})
+    sync.sync_out()
+    assert customer(sync)["phone"] == "+47 99 99 99 99"
+    sync.visma.patch(mainContact={"phone1": ""})
+    sync.sync_out()
+    assert not customer(sync).get("phone")
+
+
+def test_writes_about_one_customer_are_made_one_after_the_other(open_one: OpenSync) -> None:
+    """Two at once end in a 429 that has nothing to do with their number."""
+    sync = open_one(flows=ONLY)
+    sync.chargebee.configure(write_seconds=0.1)
+    numbers = [order(sync)["referenceNumber"] for _ in range(8)]
+    sync.sync_out()
+    log = sync.chargebee.control("calls")["log"]
+    assert {call["status"] for call in log if call["method"] == "POST"} == {200}
+    assert all(imported(sync, number)["total"] > 0 for number in numbers)
+
+
+@pytest.mark.parametrize("kind", ["kid", "ocr", "none"])
+def test_the_payment_reference_goes_along(open_one: OpenSync, kind: str) -> None:
+    """Norway's and Sweden's are kept apart by their kind."""
+    invoices = {**ONLY["invoices"], "payment_reference": kind}
+    sync = open_one(flows={**ONLY, "invoices": invoices})
+    made = order(sync)
+    sync.sync_out()
+    name, number = f"VN-{made['referenceNumber']}", made["paymentReference"]
+    assert imported(sync, made["referenceNumber"])["id"] == name
+    query = {"payment_reference_number[number][is]": number}
+    found = sync.chargebee.read("/invoices/payment_reference_numbers", **query)["list"]
+    held = [row["payment_reference_number"] for row in found]
+    told = [(one["type"], one["number"], one["invoice_id"]) for one in held]
+    assert told == ([] if kind == "none" else [(kind, number, name)])
+
+
+def test_a_credit_note_for_a_paid_invoice_is_refundable(sync: Sync) -> None:
+    """For an open one it is an adjustment; both come to the credited amount, rounding included."""
+    paid, opened = order(sync)["referenceNumber"], order(sync)["referenceNumber"]
+    sync.visma.control("POST", f"invoices/{paid}/pay", {})
+    for number in (paid, opened):
+        sync.visma.control("POST", f"invoices/{number}/credit", {})
+    sync.sync_out()
+    sync.sync_out()
+    kinds = {note["reference_invoice_id"]: note["type"] for note in sync.chargebee.listed("credit_notes")}
+    assert (kinds[f"VN-{paid}"], kinds[f"VN-{opened}"]) == ("refundable", "adjustment")
+
+
 def test_an_inactive_customer_is_marked_and_never_deleted(open_one: OpenSync) -> None:
     flows = {"customers": {"where": {"number": [ORDINARY]}, "status_field": "cf_visma_status"}}
     sync = open_one(flows=flows)
@@ -138,6 +201,24 @@ def test_what_is_paid_already_is_imported_as_paid(sync: Sync) -> None:
     assert (imported(sync, number)["status"], len(imported(sync, number)["linked_payments"])) == ("paid", 1)
 
 
+def test_more_than_the_total_was_paid_before_the_import(sync: Sync) -> None:
+    """An import takes no more than the total: all of it is recorded afterwards, and the rest is the customer's."""
+    made = order(sync)
+    number, paid = made["referenceNumber"], made["amount"] + 10
+    application = {
+        "docType": "Payment",
+        "refNbr": "700009",
+        "amountPaid": paid,
+        "applicationDate": made["documentDate"],
+    }
+    sync.visma.control("PATCH", f"invoices/{number}", {"status": "Closed", "balance": 0, "applications": [application]})
+    posts(sync)
+    sync.sync_out()
+    assert posts(sync) == ["/invoices/import_invoice", f"/invoices/VN-{number}/record_payment"]
+    assert (imported(sync, number)["status"], imported(sync, number)["amount_due"]) == ("paid", 0)
+    assert customer(sync)["excess_payments"] == 1_000
+
+
 @pytest.mark.parametrize("fault", ["lost_answer", "server_error", "false_error"])
 def test_a_payment_whose_answer_is_lost_is_not_recorded_twice(sync: Sync, fault: str) -> None:
     """Within half an hour its key protects it, and beyond, what stands there."""
@@ -152,6 +233,31 @@ def test_a_payment_whose_answer_is_lost_is_not_recorded_twice(sync: Sync, fault:
     sync.send("invoices")
     assert imported(sync, number)["amount_paid"] == 10_000
     assert imported(sync, number)["linked_payments"][0]["txn_amount"] == 10_000
+
+
+@pytest.mark.parametrize("path", ["import_invoice", "record_payment"])
+def test_what_takes_effect_long_after_the_caller_gave_up_is_there_once(sync: Sync, path: str) -> None:
+    """Neither a second invoice nor a second payment, and no doubt that stays."""
+    number = order(sync)["referenceNumber"]
+    if path == "record_payment":
+        sync.sync_out()
+        sync.visma.control("POST", f"invoices/{number}/pay", {"amount": 100})
+    sync.chargebee.control("faults", [{"fault": "late_commit", "path": path, "times": 2, "seconds": 1}])
+    sync.sync_out()
+    sync.chargebee.control("faults", [])
+    time.sleep(1.5)
+    for _ in range(3):
+        sync.later(hours=1)
+        sync.send("invoices")
+    invoice = imported(sync, number)
+    expected = 10_000 if path == "record_payment" else 0
+    assert (invoice["amount_paid"], sync.state_out("invoices", f"Invoice-{number}").outcome) in [
+        (expected, "created"),
+        (expected, "updated"),
+    ]
+    assert (
+        len([one for one in sync.chargebee.listed("invoices", limit=100) if one["id"].startswith("VN-" + number)]) == 1
+    )
 
 
 def test_a_header_that_changes_is_updated(sync: Sync) -> None:

@@ -239,6 +239,14 @@ def test_no_batch_is_ever_given_out_in_halves(moving: tuple[Moving, ApiClient], 
     assert ended or changes, "a journal that rests is always read to its end"
 
 
+def test_a_walk_that_meets_nothing_new_and_too_little_is_not_the_last(moving: tuple[Moving, ApiClient]) -> None:
+    """Two walks met the first batch alone, while it shrank and the other one slipped past each time."""
+    server, client = moving
+    server.start([4, 2], 1, {3: [0], 4: [0, 1], 9: [0]}, True)
+    found = {row.key for page in batches(client, "/journal", {}, 1, UNPACKER) for row in page.rows}
+    assert found == {"GL-000000", "GL-000001"}
+
+
 @given(st.lists(st.integers(1, 6), max_size=8), st.integers(1, 9))
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_journal_that_rests_is_read_on_one_walk(
