@@ -156,17 +156,9 @@ class _Plan:
 
     def reject(self, mapped: Reject) -> Settle:
         """A broken version keeps its claim: it does not hand what it is linked to over to somebody else."""
-        return Settle(
-            version=self.version,
-            state=self.state,
-            claim=self.state.claim if self.state else None,
-            stance=self.state.stance if self.state else None,
-            in_doubt=self.in_doubt,
-            astray=self.astray,
-            outcome=Outcome.REJECTED,
-            kind=mapped.kind,
-            reason=mapped.reason,
-        )
+        claim, stance = (self.state.claim, self.state.stance) if self.state else (None, None)
+        rejected = self._settle(Outcome.REJECTED, reason=mapped.reason)
+        return replace(rejected, kind=mapped.kind, claim=claim, stance=stance)
 
     def keep_handled(self, mapped: Skip) -> Settle:
         """Like a rejected one, but that a person took care of it."""
@@ -321,20 +313,11 @@ class _Plan:
 
         Where rules keep back what it needs, they keep it back as well; it is due when that is delivered after all.
         """
-        return Settle(
-            version=self.version,
-            state=self.state,
-            claim=self.claim,
-            stance=self.stance,
-            in_doubt=self.in_doubt,
-            astray=self.astray,
-            outcome=Outcome.SKIPPED if resolved.withheld else Outcome.FAILED,
-            rule=WITHHELD if resolved.withheld else None,
-            kind=None if resolved.withheld else DEPENDENCY,
-            reason=resolved.reason,
-            lacking=resolved.lacking,
-            brings=[*resolved.lacking, *resolved.untried],
-        )
+        if resolved.withheld:
+            settled = self._settle(Outcome.SKIPPED, WITHHELD, resolved.reason)
+        else:
+            settled = replace(self._settle(Outcome.FAILED, reason=resolved.reason), kind=DEPENDENCY)
+        return replace(settled, lacking=resolved.lacking, brings=[*resolved.lacking, *resolved.untried])
 
     def _settle(self, outcome: Outcome, rule: str | None = None, reason: str | None = None) -> Settle:
         return Settle(

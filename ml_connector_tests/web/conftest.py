@@ -58,7 +58,8 @@ class Receiver:
 def make_home(folder: Path, url: str = "https://acme.chargebee.com") -> Home:
     """A home whose company has one Chargebee target with events."""
     folder.mkdir(parents=True, exist_ok=True)
-    target = {"system": "chargebee", "site": "acme", "base_url": url, "events": events_block()}
+    target = {"system": "chargebee", "site": "acme", "base_url": url, "calls_per_minute": 10_000}
+    target |= {"events": events_block()}
     company = {
         "timezone": "Europe/Oslo",
         "start": "2026-11-01",
