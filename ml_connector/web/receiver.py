@@ -102,7 +102,8 @@ async def _body(request: Request) -> bytes:
 
 
 def _ask(home: OpenHome) -> None:
-    with home.database.connect() as connection:
+    """Whether an event could be stored now: one that only reads works where nothing can be written."""
+    with home.database.begin() as connection:
         connection.execute(text("SELECT 1"))
 
 

@@ -55,8 +55,8 @@ class Receiver:
         return self.process.returncode, printed
 
 
-def make_home(folder: Path, url: str = "https://acme.chargebee.com") -> Home:
-    """A home whose company has one Chargebee target with events."""
+def make_home(folder: Path, url: str = "https://acme.chargebee.com", **environment: str) -> Home:
+    """A home whose company has one Chargebee target with events; `environment`: besides where it is."""
     folder.mkdir(parents=True, exist_ok=True)
     target = {"system": "chargebee", "site": "acme", "base_url": url, "calls_per_minute": 10_000}
     target |= {"events": events_block()}
@@ -69,7 +69,7 @@ def make_home(folder: Path, url: str = "https://acme.chargebee.com") -> Home:
     (folder / "connections.yaml").write_text(yaml.safe_dump({"companies": {"nordic": company}}))
     (folder / "vault.key").write_text(new_key())
     (folder / "vault.key").chmod(0o600)
-    home = Home.locate({"ML_CONNECTOR_HOME": str(folder)})
+    home = Home.locate({"ML_CONNECTOR_HOME": str(folder), **environment})
     with home.open() as opened:
         opened.vault.set_credentials(
             TARGET, {"api_key": "test_key", "webhook_user": USER, "webhook_password": PASSWORD}

@@ -7,14 +7,17 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 import yaml
+from sqlalchemy import select
 
 from ml_connector.home import Home
+from ml_connector.store.tables import inbox
 from ml_connector_tests.loopback import HTTP
 from ml_connector_tests.web.conftest import BASIC, TARGET, Receiver, make_home
 
@@ -107,12 +110,35 @@ def test_a_database_that_cannot_be_written_answers_503(start_receiver: Callable[
         assert holder.stdout is not None
         assert holder.stdin is not None
         holder.stdout.readline()
-        refused = send(receiver, event("ev_locked"))
+        with ThreadPoolExecutor() as at_once:
+            health = at_once.submit(HTTP.get, f"{receiver.url}/healthz", timeout=60)
+            refused = send(receiver, event("ev_locked"))
+            assert health.result().status_code == 503
         holder.stdin.write("\n")
         holder.stdin.close()
     assert refused.status_code == 503
     assert send(receiver, event("ev_locked")).status_code == 200
     assert stored(home, "ev_locked") is not None
+
+
+def test_events_are_stored_once_on_postgresql(
+    start_receiver: Callable[..., Receiver],
+    new_postgres: Callable[..., str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where the receiver and the daemon are on hosts of their own; many at once, each twice."""
+    url = new_postgres()
+    monkeypatch.setenv("ML_CONNECTOR_DATABASE_URL", url)
+    home = make_home(tmp_path / "postgres", ML_CONNECTOR_DATABASE_URL=url)
+    receiver = start_receiver(home)
+    names = [f"ev_{number}" for number in range(50)] * 2
+    with ThreadPoolExecutor(8) as at_once:
+        answers = list(at_once.map(lambda name: send(receiver, event(name)).status_code, names))
+    assert set(answers) == {200}
+    with home.open() as opened, opened.database.connect() as connection:
+        assert sorted(connection.execute(select(inbox.c.event_id)).scalars()) == sorted(set(names))
+    assert HTTP.get(f"{receiver.url}/healthz").status_code == 200
 
 
 def test_new_credentials_count_while_it_runs(start_receiver: Callable[..., Receiver], tmp_path: Any) -> None:
