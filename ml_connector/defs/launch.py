@@ -5,7 +5,7 @@ The turn is taken before a run exists, so a run that people see as started alway
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -35,7 +35,7 @@ from ml_connector.defs.site import Site, now
 from ml_connector.defs.upkeep import keep_up
 from ml_connector.defs.watching import records_delivered, rows_read, watched
 from ml_connector.defs.work import Span, to_deliver, to_read
-from ml_connector.engine.by_hand import mark, mark_events, rejected
+from ml_connector.engine.by_hand import in_doubt, mark, mark_events, rejected
 from ml_connector.engine.deliver import open_book
 from ml_connector.engine.takeup import held_back
 from ml_connector.errors import ConfigurationProblem
@@ -178,12 +178,8 @@ class _Launcher:
         run_id, ledger = make_new_run_id(), self.home.ledger(target.company)
         with self._turn(target.id, run_id):
             known = rejected(target.flows, ledger, target.name, keys) | ledger.inbox(target.name).refused(keys)
-            if others := sorted(set(keys) - known):
-                raise ConfigurationProblem(
-                    f"{target.id} does not reject {', '.join(others)} now, or a write of it is still in doubt.",
-                    "Nothing was marked.",
-                    f"`ml-connector problems {target.id}` lists what is rejected.",
-                )
+            if others := set(keys) - known:
+                raise _not_rejected(target, others, in_doubt(target.flows, ledger, target.name, list(others)))
             said, at = (target.name, target.system.name, keys, note), now()
             for flow in target.flows:
                 mark(flow, ledger, *said, run_id=run_id, at=at)
@@ -262,6 +258,20 @@ def _storage(home: Home) -> dg.DagsterInstance:
             "Correct DAGSTER_HOME or the dagster.yaml in it, and start the database that it names. If permission is "
             f"missing, run ml-connector as the user who owns it, or give all of it to this one: chown -R USER {where}",
         ) from None
+
+
+def _not_rejected(target: Target, keys: Set[str], unanswered: Set[str]) -> ConfigurationProblem:
+    """Why these records cannot be marked: a write of some was never answered, and the others are not rejected."""
+    advice = f"`ml-connector problems {target.id}` lists what is rejected."
+    if unanswered:
+        return ConfigurationProblem(
+            f"A write of {', '.join(sorted(unanswered))} to {target.id} was never answered and may still take effect.",
+            "Nothing was marked: what was done by hand could be done twice.",
+            f"Run `ml-connector sync {target.company}` later, which finds out what became of it. {advice}",
+        )
+    return ConfigurationProblem(
+        f"{target.id} does not reject {', '.join(sorted(keys))} now.", "Nothing was marked.", advice
+    )
 
 
 def _in_turn(*_: object) -> AbstractContextManager[bool]:

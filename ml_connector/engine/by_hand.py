@@ -39,6 +39,11 @@ def rejected(flows: Iterable[Flow], ledger: Ledger, target: str, keys: Sequence[
     return {key for flow in flows for key in _rejected(_book(flow, ledger, target), keys)}
 
 
+def in_doubt(flows: Iterable[Flow], ledger: Ledger, target: str, keys: Sequence[str]) -> set[str]:
+    """Those of the records of which a write was never answered, by any of the flows."""
+    return {intent.key for flow in flows for intent in _book(flow, ledger, target).intents()} & set(keys)
+
+
 def mark(
     flow: Flow, ledger: Ledger, target: str, system: str, keys: Sequence[str], note: str, *, run_id: str, at: datetime
 ) -> None:
@@ -117,9 +122,9 @@ def _book(flow: Flow, ledger: Ledger, target: str) -> Deliveries:
 
 
 def _rejected(book: Deliveries, keys: Sequence[str]) -> dict[str, State]:
-    in_doubt = {intent.key for intent in book.intents()}
+    unanswered = {intent.key for intent in book.intents()}
     states = book.states(keys).items()
-    return {key: state for key, state in states if state.outcome == Outcome.REJECTED and key not in in_doubt}
+    return {key: state for key, state in states if state.outcome == Outcome.REJECTED and key not in unanswered}
 
 
 def _version(payload: bytes) -> str:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from ml_connector.home import Home
+from ml_connector.store.deliveries import Intent
 from ml_connector_tests.cli.conftest import FIRST, TARGET, Cli, World, bring_over
 
 NOTE = "Rang her up, she wants no mail (Kari)"
@@ -39,4 +42,17 @@ def test_what_is_not_rejected_cannot_be_handled(cli: Cli, with_a_problem: str, k
     """Nor without a word; nothing is marked, of several named ones neither."""
     ran = cli("handled", TARGET, "--record", with_a_problem, "--record", key, "--note", note)
     assert (ran.code, key in ran.parts[0]) == (2, True)
+    assert [problem["key"] for problem in cli("problems", "--json").json] == [with_a_problem]
+
+
+def test_what_was_never_answered_cannot_be_handled_yet(cli: Cli, with_a_problem: str, synced: Home) -> None:
+    """It may still take effect; the refusal says so, and not that the record were fine."""
+    unanswered = Intent(with_a_problem, "update", "claim", "firm", b"digest", None, datetime.now(UTC))
+    with synced.open() as opened:
+        book = opened.ledger("nordic").deliveries("mailchimp", "members", "visma.customers", ())
+        with book.transaction() as connection:
+            book.intend(connection, [unanswered], "a run that died")
+    ran = cli("handled", TARGET, "--record", with_a_problem, "--note", NOTE)
+    assert ran.code == 2
+    assert f"A write of {with_a_problem} to {TARGET} was never answered" in ran.parts[0]
     assert [problem["key"] for problem in cli("problems", "--json").json] == [with_a_problem]
