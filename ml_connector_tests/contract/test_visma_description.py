@@ -49,12 +49,13 @@ NOT_SIMULATED = {
     ("GET", "/v1/dimension/{}/{}/publicid/{}"),
 }
 NOT_DESCRIBED = {
+    ("GET", "/v1/project"),
     ("GET", "/v1/customerCreditNote"),
     ("GET", "/v1/customerCreditNote/{}"),
     ("POST", "/v2/customerCreditNote"),
     ("POST", "/v1/customerCreditNote/{}/action/release"),
 }
-"""The reference knows the path and no more (section 7)."""
+"""The reference knows the path and no more (sections 3 and 7)."""
 NOT_WRITTEN = {"number", "note", "glAccounts", "eInvoiceContract", "defaultPaymentMethod", "overrideNumberSeries"}
 NESTED_METADATA = {"CountryInAddressDto", "VatZoneInCustomerDto", "VatZoneInSupplierDto"}
 EXPANDED = {
@@ -292,14 +293,31 @@ def test_transactions_are_created_with_the_described_model(visma: Visma, schemas
     """A batch with every member that the client sends, wrapped as described."""
     line = {"operation": "Insert", "subaccount": [{"segmentId": 1, "segmentValue": "00"}], **_wrapped(vatCodeId="3")}
     line["subaccount"] = [*line["subaccount"], {"segmentId": 2, "segmentValue": "0000"}]
-    texts = _wrapped(accountNumber="3000", referenceNumber="CB1", transactionDescription="Lisens")
+    texts = _wrapped(accountNumber="3000", referenceNumber="CB1", transactionDescription="Lisens", note="li_1")
+    texts |= _wrapped(project="P-ABO", projectTask="LISENS")
     debit, credit = (line | texts | _wrapped(**{f"{side}AmountInCurrency": 9.99}) for side in ("debit", "credit"))
     batch = {
         **_wrapped(hold=True, currencyId="EUR", exchangeRate=11.5, description="Abonnement", branch="1"),
         "journalTransactionLines": [debit, credit],
     }
     schemas.check("JournalTransactionUpdateDto", batch)
-    assert visma.http.post("/v2/journaltransaction", json=batch).status_code == 201
+    answer = visma.http.post("/v2/journaltransaction", json=batch)
+    assert answer.status_code == 201
+    number = answer.headers["location"].rpartition("/")[2]
+    schemas.check("JournalTransactionDto", visma.http.get(f"/v2/journaltransaction/{number}").json())
+
+
+def test_invoices_are_created_with_the_described_model(visma: Visma, schemas: Schemas) -> None:
+    """The project is the document's, and the task the line's."""
+    texts = _wrapped(description="Lisens", accountNumber="3000", vatCodeId="3", taskId="LISENS", branchNumber="1")
+    line = {"operation": "Insert", **texts, **_wrapped(quantity=1, unitPriceInCurrency=9.99)}
+    header = _wrapped(customerNumber=ORDINARY, hold=True, project="P-ABO", externalReference="CB1", branchNumber="1")
+    invoice = {**header, "invoiceLines": [line]}
+    schemas.check("CustomerInvoiceUpdateDto", invoice)
+    answer = visma.http.post("/v2/customerinvoice", json=invoice)
+    assert answer.status_code == 201
+    number = answer.headers["location"].rpartition("/")[2]
+    schemas.check("CustomerInvoiceDto", visma.http.get(f"/v1/customerinvoice/{number}").json())
 
 
 def _wrapped(**members: Any) -> dict[str, Any]:

@@ -67,12 +67,33 @@ def test_only_what_is_not_on_hold_is_released(visma: Visma, kind: str, status: i
     assert posted == {"1500": sign * 1500.13, "3100": -sign * 1200.1, "2700": -sign * 300.03}
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_document_is_of_a_project_and_its_lines_of_tasks(visma: Visma, kind: str) -> None:
+    """A line names no project of its own; one without a task has none."""
+    lines = [line(taskId="LISENS"), line(), line(project="P-INT")]
+    number = number_of(post(visma, kind, lines, project="P-ABO"))
+    row = visma.http.get(f"/v1/{kind}/{number}").json()
+    assert row["project"] == {"internalId": 41, "id": "P-ABO", "description": "Abonnement"}
+    tasks = [one["projectTask"] for one in row["invoiceLines"]]
+    assert tasks == [{"internalId": 410, "id": "LISENS", "description": "Lisenser"}, None, None]
+
+
+def test_a_credit_of_an_invoice_is_of_its_project(visma: Visma) -> None:
+    number = number_of(post(visma, lines=[line(taskId="LISENS")], project="P-ABO"))
+    visma.http.post(f"/v1/customerinvoice/{number}/action/release", json={})
+    note = visma.control("POST", f"invoices/{number}/credit", {})["credit_note"]
+    assert (note["project"]["id"], note["invoiceLines"][0]["projectTask"]["id"]) == ("P-ABO", "LISENS")
+
+
 WRONG: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "'Customer' '9'": ({}, {"customerNumber": "9"}),
     "'Account' '9999'": ({"accountNumber": "9999"}, {}),
     "'VAT code' 'X'": ({"vatCodeId": "X"}, {}),
     "'Currency' 'XXX'": ({}, {"currencyId": "XXX"}),
     "'Branch' '9'": ({}, {"branchNumber": "9"}),
+    "'Project' 'P-NIX'": ({}, {"project": "P-NIX"}),
+    "'Project Task' 'NIX'": ({"taskId": "NIX"}, {"project": "P-ABO"}),
+    "'Project Task' 'LISENS'": ({"taskId": "LISENS"}, {}),
     "does not exist": ({}, {"financialPeriod": "209913"}),
     "number series": ({}, {"referenceNumber": "7"}),
     "could not be converted": ({"quantity": "1"}, {}),

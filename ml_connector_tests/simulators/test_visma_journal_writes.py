@@ -57,6 +57,17 @@ def test_amounts_in_a_currency_are_turned_into_the_base_currency(visma: Visma) -
     assert (read["debitTotal"], read["debitTotalInCurrency"]) == (1150, 100)
 
 
+def test_a_line_is_of_a_project_and_has_its_note(visma: Visma) -> None:
+    """Shown with their descriptions; a line that names none has none."""
+    named = {"project": "P-INT", "projectTask": "LISENS", "note": "li_1"}
+    lines = [line("1530", debitAmountInCurrency=1), line("3000", creditAmountInCurrency=1, **named)]
+    number = post(visma, *lines).headers["location"].rpartition("/")[2]
+    bare, of_one = visma.http.get(f"{PATH}/{number}").json()["journalTransactionLines"]
+    assert (bare["project"], bare["projectTask"], bare["note"]) == (None, None, None)
+    assert of_one["project"] == {"internalId": 42, "id": "P-INT", "description": "Internt"}
+    assert (of_one["projectTask"]["description"], of_one["note"]) == ("Egne lisenser", "li_1")
+
+
 BAD_LINES: dict[str, tuple[list[dict[str, Any]], dict[str, Any]]] = {
     "not balanced": ([line("1530", debitAmountInCurrency=10)], {}),
     "'Account' '9999'": ([line("9999", debitAmountInCurrency=0)], {}),
@@ -71,6 +82,10 @@ BAD_LINES: dict[str, tuple[list[dict[str, Any]], dict[str, Any]]] = {
         ],
         {},
     ),
+    "'Project' 'P-NIX'": ([line("3000", project="P-NIX", debitAmountInCurrency=0)], {}),
+    "'Project Task' 'NIX'": ([line("3000", project="P-ABO", projectTask="NIX", debitAmountInCurrency=0)], {}),
+    "'Project Task' 'OPPSTART'": ([line("3000", project="P-INT", projectTask="OPPSTART", debitAmountInCurrency=0)], {}),
+    "'Project Task' 'LISENS'": ([line("3000", projectTask="LISENS", debitAmountInCurrency=0)], {}),
     "either a debit amount or a credit": (
         [line("3000", debitAmountInCurrency=5, creditAmountInCurrency=5)],
         {},

@@ -34,6 +34,15 @@ def test_nothing_found_is_an_empty_array(visma: Visma) -> None:
     assert (answer.status_code, answer.content) == (200, b"[]")
 
 
+def test_projects_are_a_paged_list(visma: Visma) -> None:
+    """Shape A; what its rows call the id is not documented, and set."""
+    first, second = (visma.http.get("/v1/project", params={"pageNumber": at, "pageSize": 2}).json() for at in (1, 2))
+    assert [row["id"] for row in (*first, *second)] == ["P-ABO", "P-INT", "P-TOM"]
+    assert first[0]["metadata"] == {"totalCount": 3, "maxPageSize": 1000}
+    visma.configure(project_key="projectID")
+    assert visma.rows("/v1/project")[0]["projectID"] == "P-ABO"
+
+
 def test_a_too_large_page_is_cut_without_a_word(visma: Visma) -> None:
     """failures.md 5: asking for more than the endpoint gives is answered with its largest page."""
     visma.configure(max_page_size={"customer": 100})

@@ -56,6 +56,7 @@ class SaleLine:
         vat: the VAT code.
         discount: percent.
         account: of the general ledger; None: the VAT code's own.
+        task: of the document's project.
     """
 
     description: str
@@ -65,6 +66,7 @@ class SaleLine:
     subaccount: str
     discount: Decimal = ZERO
     account: str | None = None
+    task: str | None = None
 
     def gross(self, rate: Decimal) -> Amount:
         return Amount.of(self.quantity * self.price, rate)

@@ -16,6 +16,7 @@ from typing import Any
 from ml_connector.simulators.visma import masters
 from ml_connector.simulators.visma.amounts import ZERO, Amount, SaleLine, decimal, totals_of
 from ml_connector.simulators.visma.chart import BANK, BRANCHES, RECEIVABLES, account_ref, subaccount_ref
+from ml_connector.simulators.visma.projects import project_ref, task_ref
 from ml_connector.simulators.visma.vat import VAT
 
 Members = dict[str, Any]
@@ -58,6 +59,7 @@ class Sale:
     branch: str = "1"
     hold: bool = False
     text: str = ""
+    project: str | None = None
 
 
 def document_row(sale: Sale) -> Members:
@@ -107,6 +109,7 @@ def document_row(sale: Sale) -> Members:
         "paymentMethod": {"id": "1", "description": masters.PAYMENT_METHODS["1"]},
         "location": customer.get("location"),
         "branchNumber": _BRANCHES[sale.branch],
+        "project": project_ref(sale.project),
         "cashAccount": BANK,
         "account": account_ref(RECEIVABLES),
         "invoiceLines": [_line(at, line, sale) for at, line in enumerate(sale.lines, 1)],
@@ -157,6 +160,7 @@ def _line(at: int, line: SaleLine, sale: Sale) -> Members:
         "vatCode": {"id": code.id, "description": code.description},
         "branchNumber": _BRANCHES[sale.branch],
         "isRotRutDeductible": False,
+        "projectTask": task_ref(sale.project, line.task),
         "note": None,
     }
 
@@ -172,6 +176,7 @@ def lines_of(row: Members) -> list[SaleLine]:
             line["subaccount"]["subaccountNumber"],
             decimal(line["discountPercent"]),
             line["account"]["number"],
+            (line.get("projectTask") or {}).get("id"),
         )
         for line in row["invoiceLines"]
     ]

@@ -28,6 +28,7 @@ from ml_connector.simulators.visma.journal_writes import (
     plain,
     subaccount_of,
 )
+from ml_connector.simulators.visma.projects import check_project
 from ml_connector.simulators.visma.sales import Order
 from ml_connector.simulators.visma.vat import RATES, VAT
 
@@ -48,6 +49,7 @@ HEADER: Mapping[str, tuple[type, ...]] = {
     "invoiceText": (str,),
     "hold": (bool,),
     "branchNumber": (str,),
+    "project": (str,),
     "referenceNumber": (str,),
     "overrideNumberSeries": (bool,),
 }
@@ -58,6 +60,7 @@ LINE: Mapping[str, tuple[type, ...]] = {
     "accountNumber": (str,),
     "vatCodeId": (str,),
     "discountPercent": NUMBER,
+    "taskId": (str,),
 }
 """What counts of CustomerInvoiceUpdateDto and its lines (appendix). Other members are ignored."""
 
@@ -81,15 +84,18 @@ def _create(kind: str) -> Handler:
             raise ApiError(400, f"Error: 'Branch' '{branch}' cannot be found in the system.")
         if header.get("referenceNumber") and not header.get("overrideNumberSeries"):
             raise ApiError(400, "Error: 'Reference Nbr.' is given by the number series.")
+        project = header.get("project") or None
+        check_project(project, None)
         order = Order(
             customer,
-            [_line(line) for line in _lines(body, LINES[kind])],
+            [_line(line, project) for line in _lines(body, LINES[kind])],
             currency,
             decimal(header["exchangeRate"]) if header.get("exchangeRate") else None,
             day,
             branch=branch,
             hold=bool(header.get("hold")),
             text=str(header.get("invoiceText") or ""),
+            project=project,
         )
         row = store.sales.make(order, kind)
         texts = {name: str(header.get(name) or "") for name in ("customerRefNumber", "externalReference")}
@@ -124,7 +130,7 @@ def _lines(body: Members, name: str) -> list[Members]:
     return lines
 
 
-def _line(wrapped: Members) -> SaleLine:
+def _line(wrapped: Members, project: str | None) -> SaleLine:
     if wrapped.get("operation", "Insert") != "Insert":
         raise ApiError(400, "The operation of a new line is Insert.")
     line = plain(wrapped, LINE)
@@ -134,6 +140,8 @@ def _line(wrapped: Members) -> SaleLine:
     vat = str(line.get("vatCodeId") or DEFAULT_VAT)
     if vat not in VAT:
         raise ApiError(400, f"Error: 'VAT code' '{vat}' cannot be found in the system.")
+    task = line.get("taskId") or None
+    check_project(project, task)
     return SaleLine(
         str(line.get("description") or ""),
         decimal(line.get("quantity") or 1),
@@ -142,6 +150,7 @@ def _line(wrapped: Members) -> SaleLine:
         subaccount_of(wrapped),
         decimal(line.get("discountPercent") or 0),
         account,
+        task,
     )
 
 

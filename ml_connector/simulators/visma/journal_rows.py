@@ -11,6 +11,7 @@ from typing import Any
 from ml_connector.simulators.visma.amounts import ZERO, Amount, added
 from ml_connector.simulators.visma.chart import LEDGER, LEDGER_NAME, account_ref, subaccount_ref
 from ml_connector.simulators.visma.invoice_rows import day_text
+from ml_connector.simulators.visma.projects import project_ref, task_ref
 from ml_connector.simulators.visma.vat import VAT
 
 Members = dict[str, Any]
@@ -39,6 +40,9 @@ class Entry:
     partner: str | None = None
     kind: str = ""
     storno: bool = False
+    project: str | None = None
+    task: str | None = None
+    note: str | None = None
 
     @property
     def debit(self) -> Amount:
@@ -127,5 +131,7 @@ def _line(at: int, entry: Entry, batch: Batch) -> Members:
         "quantity": float(ZERO),
         "uom": None,
         "inventoryNumber": None,
-        "note": None,
+        "project": project_ref(entry.project),
+        "projectTask": task_ref(entry.project, entry.task),
+        "note": entry.note,
     }

@@ -21,6 +21,7 @@ from ml_connector.simulators.visma.api import created, store_of, update_model
 from ml_connector.simulators.visma.chart import ACCOUNTS, ACTIVE_SUBACCOUNTS, BRANCHES, LEDGER
 from ml_connector.simulators.visma.errors import ApiError
 from ml_connector.simulators.visma.journal_rows import Entry
+from ml_connector.simulators.visma.projects import check_project
 from ml_connector.simulators.visma.store import Store
 from ml_connector.simulators.visma.updates import unwrapped
 from ml_connector.simulators.visma.vat import BASE_CURRENCY, RATES, VAT
@@ -159,6 +160,8 @@ def _entry(wrapped: Members, rate: Decimal) -> Entry:
     vat = line.get("vatCodeId") or line.get("vatId") or None
     if vat is not None and vat not in VAT:
         raise ApiError(400, f"Error: 'VAT code' '{vat}' cannot be found in the system.")
+    project, task = line.get("project") or None, line.get("projectTask") or None
+    check_project(project, task)
     debit, credit = (decimal(line.get(f"{side}AmountInCurrency") or 0) for side in ("debit", "credit"))
     if debit and credit:
         raise ApiError(400, "Error: a line has either a debit amount or a credit amount.")
@@ -170,6 +173,9 @@ def _entry(wrapped: Members, rate: Decimal) -> Entry:
         subaccount_of(wrapped),
         vat=vat,
         storno=(debit or credit) < 0,
+        project=project,
+        task=task,
+        note=line.get("note"),
     )
 
 

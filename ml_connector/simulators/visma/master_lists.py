@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from ml_connector.simulators.control import json_response
+from ml_connector.simulators.visma import projects
 from ml_connector.simulators.visma.api import page_of, store_of
 from ml_connector.simulators.visma.chart import ACCOUNTS, BRANCHES, DIMENSIONS, LEDGERS, SUBACCOUNTS
 from ml_connector.simulators.visma.errors import not_found
@@ -38,7 +39,15 @@ async def credit_terms(request: Request) -> Response:
 
 async def subaccounts(request: Request) -> Response:
     number, size, maximum = page_of(request, "subaccount", store_of(request).settings)
-    rows = _active(request, SUBACCOUNTS, "active")
+    return _page(_active(request, SUBACCOUNTS, "active"), number, size, maximum)
+
+
+async def list_of_projects(request: Request) -> Response:
+    settings = store_of(request).settings
+    return _page(projects.rows(settings.project_key), *page_of(request, "project", settings))
+
+
+def _page(rows: Sequence[Members], number: int, size: int, maximum: int) -> Response:
     metadata = {"totalCount": len(rows), "maxPageSize": maximum}
     page = rows[(number - 1) * size : number * size]
     return json_response([{**row, "metadata": metadata} for row in page])
@@ -131,6 +140,7 @@ ROUTES: list[BaseRoute] = [
     Route("/v1/account/{key}", _single(ACCOUNTS, "accountCD", "Account"), methods=["GET"]),
     Route("/v1/subaccount", subaccounts, methods=["GET"]),
     Route("/v1/subaccount/{key}", _single(SUBACCOUNTS, "subaccountNumber", "Subaccount"), methods=["GET"]),
+    Route("/v1/project", list_of_projects, methods=["GET"]),
     Route("/v1/branch", branches, methods=["GET"]),
     Route("/v1/branch/{number}", branch, methods=["GET"]),
     Route("/v1/dimension", dimensions, methods=["GET"]),

@@ -55,6 +55,7 @@ class Order:
     branch: str = "1"
     hold: bool = False
     text: str = ""
+    project: str | None = None
 
 
 class Sales:
@@ -94,6 +95,7 @@ class Sales:
             order.branch,
             order.hold,
             order.text,
+            order.project,
         )
         return self._keep(document_row(sale))
 
@@ -154,6 +156,7 @@ class Sales:
             discount,
             row["branchNumber"]["number"],
             text=f"Kreditnota for faktura {number}",
+            project=(row.get("project") or {}).get("id"),
         )
         note = self.make(order, CREDIT_NOTE, at=at)
         note |= {"status": "Open", "originatorDocRef": number, "customerRefNumber": row["customerRefNumber"]}

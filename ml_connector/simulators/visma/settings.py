@@ -49,6 +49,7 @@ class VismaSettings(SimulatorSettings):
             (section 13).
         journal_operator: what `lastModifiedDateTime` means for journal transactions, which take no condition
             (section 4): `>=`, `>`, `<=` or `<`.
+        project_key: what the rows of `/v1/project` call a project's id, which nobody documents.
         location_base: scheme and host of `Location`, which need not be the host that was called (section 1).
     """
 
@@ -88,4 +89,5 @@ class VismaSettings(SimulatorSettings):
     payments_touch_invoices: bool = True
     journal_operator: str = ">="
     failed_release: int = 200
+    project_key: str = "id"
     location_base: str = "https://api.finance.visma.net"
