@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, time
 from enum import StrEnum
@@ -72,7 +72,7 @@ def export(
     first, last = _moment(since, "--from", time.min), _moment(until, "--to", time.max)
     if first and last and first > last:
         raise ConfigurationProblem("--from is later than --to.", "Nothing was exported.", "Exchange the two.")
-    columns = (*COLUMNS, "payload") if payload else COLUMNS
+    columns: Sequence[str] = (*COLUMNS, "payload") if payload else COLUMNS
     with opened() as home, _destination(file) as stream:
         if period is not None:
             rows: Rows = list(audit_period.rows(home, selection, period))

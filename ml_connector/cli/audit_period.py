@@ -22,7 +22,7 @@ from ml_connector.home import OpenHome
 
 COLUMNS = (
     *("kind", "company", "target", "period", "document", "schedule", "line", "text", "account", "vat_code", "currency"),
-    *("debit", "credit", "batch", "reference", "moved_from", "events"),
+    *("subaccount", "project", "project_task", "debit", "credit", "batch", "reference", "moved_from", "events"),
 )
 AMOUNT, TOTAL, DEFERRED, UNDELIVERED = "amount", "total", "deferred balance", "undelivered"
 STANDS = ("created", "updated")
@@ -33,6 +33,7 @@ class Posted:
     """One line of a transaction as it was sent.
 
     Attributes:
+        project: the line's, or that of the invoice which it is a line of.
         schedule: the month of a document's schedule, or "" for the document itself.
         reference: ours, by which it is found in Visma.
         amount: debit less credit, in the document's currency.
@@ -46,10 +47,16 @@ class Posted:
     currency: str
     amount: Decimal
     facts: Mapping[str, Any]
+    project: str | None = None
 
     @property
     def account(self) -> str:
         return str(self.line.get("accountNumber"))
+
+    @property
+    def subaccount(self) -> str | None:
+        """The values of its segments, joined as Visma joins them."""
+        return "-".join(segment["segmentValue"] for segment in self.line.get("subaccount") or ()) or None
 
     @property
     def deferred_on(self) -> Collection[str]:
@@ -166,6 +173,7 @@ def _posted(entries: Iterator[Any]) -> Iterator[Posted]:
                 str(sent.get("currencyId", "")),
                 amount,
                 entry.facts,
+                line.get("project") or sent.get("project"),
             )
 
 
@@ -233,6 +241,9 @@ def _row(kind: str, shared: Mapping[str, str], one: Posted, events: Sequence[str
         "account": one.account,
         "vat_code": one.line.get("vatCodeId"),
         "currency": one.currency,
+        "subaccount": one.subaccount,
+        "project": one.project,
+        "project_task": one.line.get("projectTask") or one.line.get("taskId"),
         **_sides(one.amount),
         "batch": one.facts.get("batch"),
         "reference": one.reference,

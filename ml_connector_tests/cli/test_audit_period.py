@@ -186,5 +186,24 @@ def test_invoices_are_exported_with_what_they_post_on_revenue(
         assert [_cents(row) for row in rows if row["kind"] == "total"] == [-96_000]
 
 
+@pytest.mark.parametrize("post", ["journals", "invoices"])
+def test_every_amount_tells_where_it_stands(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, post: str
+) -> None:
+    """Subaccount, project and task; an invoice's line is of the invoice's project. Sums are of all projects."""
+    home = tmp_path / "home"
+    monkeypatch.setenv("ML_CONNECTOR_HOME", str(home))
+    places: dict[str, Any] = {"subaccount": {1: "10", 2: "0100"}, "project": "P-ABO", "project_task": "LISENS"}
+    with two_way(home, post=post, policy="immediate", **places) as sync:
+        sync.chargebee.control("customers", {"id": "V-10001", "auto_collection": "off"})
+        subscribe(sync, "S-1", 120_000)
+        sync.sync_back()
+        rows = exported(cli, f"{sync.now():%Y-%m}")
+    found: dict[str, set[Any]] = {"amount": set(), "total": set()}
+    for row in rows:
+        found[row["kind"]].add((row["subaccount"], row["project"], row["project_task"]))
+    assert found == {"amount": {("10-0100", "P-ABO", "LISENS")}, "total": {(None, None, None)}}
+
+
 def _cents(row: dict[str, Any]) -> int:
     return int((Decimal(row["debit"] or 0) - Decimal(row["credit"] or 0)) * 100)

@@ -18,10 +18,15 @@ from ml_connector.systems.chargebee.event_settings import EventsSettings
 from ml_connector.systems.chargebee.events import Events
 from ml_connector.systems.chargebee.invoice_writer import InvoicesWriter
 from ml_connector.systems.chargebee.inward import RECOGNITIONS
-from ml_connector.systems.chargebee.journals import NO_DEFERRED
+from ml_connector.systems.chargebee.journals import JOURNALS, NO_DEFERRED
 from ml_connector.systems.chargebee.outward import CREDIT_NOTES, CUSTOMERS, INVOICES
-from ml_connector.systems.chargebee.recognition import JOURNALS, from_where_it_was_deferred, has_accounts
+from ml_connector.systems.chargebee.recognition import from_where_it_was_deferred, has_accounts
 from ml_connector.systems.chargebee.settings import Credentials, Settings
+from ml_connector.systems.chargebee.taking_back import (
+    SEVERAL,
+    invoiced_where_the_original_stands,
+    where_the_original_stands,
+)
 from ml_connector.systems.chargebee.webhooks import Webhooks
 from ml_connector.systems.registry import Finding, SetupStep
 from ml_connector.systems.visma.books import Books, connect_books
@@ -109,7 +114,7 @@ class BooksOfEvents(Books):
     """Visma's books, for the flows of events."""
 
     def writer(self, flow: str) -> Writer:
-        return RecognitionWriter(self._ledger) if flow == RECOGNITIONS else JournalWriter(self._ledger)
+        return RecognitionWriter(self._ledger) if flow == RECOGNITIONS else TransactionsWriter(self._ledger)
 
 
 class BooksOfInvoices(BooksOfEvents):
@@ -119,7 +124,27 @@ class BooksOfInvoices(BooksOfEvents):
         return self._ledger.periods.open_for_customers("")
 
     def writer(self, flow: str) -> Writer:
-        return InvoiceWriter(self._ledger) if flow == JOURNALS else super().writer(flow)
+        return DocumentsWriter(self._ledger) if flow == JOURNALS else super().writer(flow)
+
+
+class TransactionsWriter(JournalWriter):
+    """Creates the transactions of documents."""
+
+    def deliver(self, changes: Iterable[Change], delivery: Delivery) -> Iterator[Result]:
+        placed = (change._replace(body=where_the_original_stands(change.body)) for change in changes)
+        yield from super().deliver(placed, delivery)
+
+
+class DocumentsWriter(InvoiceWriter):
+    """Creates Visma's invoices and credit notes of documents."""
+
+    def deliver(self, changes: Iterable[Change], delivery: Delivery) -> Iterator[Result]:
+        for change in changes:
+            body = invoiced_where_the_original_stands(change.body)
+            if body is None:
+                yield Result(change.key, Outcome.REJECTED, kind="several projects", reason=SEVERAL)
+            else:
+                yield from super().deliver([change._replace(body=body)], delivery)
 
 
 class RecognitionWriter(JournalWriter):

@@ -30,6 +30,8 @@ BASE_CURRENCY: Final = "base_currency_code"
 UNREAD: Final = "not all of its lines came with its event, and it is gone or another by now. Post it in Visma by hand"
 BESIDE_THE_BASIS: Final = {"base_currency", "voids_of"}
 """Attributes that say where a document belongs, and of which no change changes it."""
+OF_LINES_BESIDE: Final = {"lines": {"__all__": {"takes_back"}}}
+"""The same, of its lines."""
 RATES_END: Final = 10**9
 
 
@@ -50,6 +52,7 @@ class Line(_Model):
     Attributes:
         starts, ends: the time that it is for, `[starts, ends)`; None, or the same, for what is had at once.
         amount: net.
+        takes_back: of a credit note's line, the id of the invoice's.
     """
 
     id: str
@@ -61,6 +64,7 @@ class Line(_Model):
     entity_type: str | None
     entity_id: str | None
     subscription_id: str | None
+    takes_back: str | None = None
 
     @property
     def is_ranged(self) -> bool:
@@ -99,12 +103,31 @@ class Document(_Model):
     @property
     def basis(self) -> dict[str, Any]:
         """What decides whether it has changed."""
-        return self.model_dump(mode="json", exclude=BESIDE_THE_BASIS)
+        return self.model_dump(mode="json", exclude={**dict.fromkeys(BESIDE_THE_BASIS, True), **OF_LINES_BESIDE})
 
     @property
     def key(self) -> str:
         """`invoice/INV-1`: what the record is called."""
         return f"{self.kind}/{self.id}"
+
+    @property
+    def original(self) -> str | None:
+        """What the document that it takes back is called; None: it takes none back, or nobody says which."""
+        match self.kind:
+            case "void":
+                return f"invoice/{self.id}"
+            case "void_credit_note":
+                return f"credit_note/{self.id}"
+            case "credit_note" if self.refers_to is not None:
+                return f"invoice/{self.refers_to}"
+        return None
+
+    @property
+    def originals(self) -> dict[str, str]:
+        """Line -> the line of the original that it takes back. A voiding's are the original's own."""
+        if self.kind.startswith("void"):
+            return {line.id: line.id for line in self.lines}
+        return {line.id: line.takes_back for line in self.lines if line.takes_back is not None}
 
     @property
     def sign(self) -> int:
@@ -209,6 +232,7 @@ def _line(line: Mapping[str, Any], taxes: list[Tax], *, inclusive: bool) -> Line
         entity_type=line.get("entity_type"),
         entity_id=line.get("entity_id"),
         subscription_id=line.get("subscription_id"),
+        takes_back=reference if isinstance(reference := line.get("reference_line_item_id"), str) else None,
     )
 
 

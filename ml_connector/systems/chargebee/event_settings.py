@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from ml_connector.systems.chargebee.setting_types import Account, Block, Zone
+from ml_connector.systems.chargebee.setting_types import Account, Block, Project, Zone
 from ml_connector.systems.visma.named import Named
 
 PLACES = ("document", "kind", "customer", "subscription", "period")
@@ -54,6 +54,8 @@ class LineRule(Block):
     revenue: Account | None = Field(None, description="revenue of such lines")
     deferred: Account | None = Field(None, description="deferred revenue of such lines")
     subaccount: Subaccount | None = Field(None, description="segment number -> value, all segments")
+    project: Project | None = Field(None, description="project of such lines; the task is then the rule's, too")
+    project_task: Project | None = Field(None, description="task of such lines, in their project")
     vat_code: str | None = Field(None, description="Visma's VAT code of such lines")
 
 
@@ -72,6 +74,8 @@ class EventsSettings(Block):
     vat_codes: dict[str, str] = Field({}, description="name of the tax at Chargebee -> Visma's VAT code")
     rules: list[LineRule] = Field([], description="lines that are posted elsewhere")
     subaccount: Subaccount | None = Field(None, description="segment number -> value, all segments; of every line")
+    project: Project | None = Field(None, description="the project in Visma; of every line")
+    project_task: Project | None = Field(None, description="its task; of every line")
     branch: str | None = Field(None, description="the branch in Visma; its main branch by default")
     ledger: str | None = Field(None, description="the ledger in Visma; its main ledger by default")
     description: Annotated[str, AfterValidator(_description)] = Field(
@@ -88,6 +92,24 @@ class EventsSettings(Block):
             raise ValueError("post: invoices needs policy: immediate, because an invoice posts its revenue at once")
         return self
 
+    @model_validator(mode="after")
+    def _tasks_are_of_a_project(self) -> Self:
+        if self.project_task is not None and self.project is None:
+            raise ValueError("project_task needs project: in Visma a task is a part of a project. Set project as well")
+        for place, rule in enumerate(self.rules, 1):
+            if rule.project_task is not None and rule.project is None and self.project is None:
+                raise ValueError(
+                    f"rule {place}: project_task needs project: in Visma a task is a part of a project. Set project in "
+                    "the rule, or in events for every line"
+                )
+            if self.post == "invoices" and rule.project not in (None, self.project):
+                raise ValueError(
+                    f"rule {place}: with post: invoices a rule can have no project of its own, because an invoice in "
+                    "Visma has one project, and its lines have tasks. Set project in events and project_task in the "
+                    "rule, or post: journals"
+                )
+        return self
+
     @property
     def deferred_accounts(self) -> set[str]:
         """The accounts that hold deferred revenue."""
@@ -100,12 +122,17 @@ class EventsSettings(Block):
         rules = [(f"rule {place}", rule) for place, rule in enumerate(self.rules, 1)]
         codes = {code: f"tax {name}" for name, code in self.vat_codes.items()}
         subaccounts = [(self.subaccount, "every line"), *((rule.subaccount, place) for place, rule in rules)]
+        places = [(self.project, self.project_task, "every line")]
+        places += [(rule.project or self.project, rule.project_task, place) for place, rule in rules]
         return Named(
             accounts=self._accounts(),
             vat_codes=codes | {rule.vat_code: place for place, rule in rules if rule.vat_code},
             branches={self.branch: "every line"} if self.branch else {},
             ledgers={self.ledger: "every transaction"} if self.ledger else {},
             subaccounts=[(segments, purpose) for segments, purpose in subaccounts if segments],
+            projects={rule.project: place for place, rule in rules if rule.project}
+            | ({self.project: "every line"} if self.project else {}),
+            tasks=[(project, task, purpose) for project, task, purpose in places if project and task],
         )
 
     def _accounts(self) -> dict[str, str]:

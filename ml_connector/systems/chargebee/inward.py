@@ -15,10 +15,10 @@ from ml_connector.engine.ports import Derivation, Entity, Flow, Made
 from ml_connector.engine.records import Mapped, Record, Reject, Skip
 from ml_connector.systems.chargebee.derivation import documents, recognitions, subscriptions
 from ml_connector.systems.chargebee.event_settings import EventsSettings
-from ml_connector.systems.chargebee.journals import Origin, map_document, names_of
+from ml_connector.systems.chargebee.journals import JOURNALS, Origin, map_document, names_of
 from ml_connector.systems.chargebee.money import NotMoney, major
 from ml_connector.systems.chargebee.outward import CREDIT_NOTES, INVOICES
-from ml_connector.systems.chargebee.recognition import JOURNALS, map_recognition
+from ml_connector.systems.chargebee.recognition import map_recognition
 from ml_connector.systems.chargebee.settings import Settings
 from ml_connector.systems.chargebee.visma_invoices import map_to_invoice
 from ml_connector.systems.visma.document_writer import SETTLE

@@ -23,7 +23,7 @@ from zoneinfo import ZoneInfo
 import orjson
 from pydantic import ValidationError
 
-from ml_connector.engine.records import Desired, Mapped, Record, Reject, Skip
+from ml_connector.engine.records import Desired, Mapped, Need, Record, Reject, Skip
 from ml_connector.systems.chargebee.documents import NO_LINES, STORE, WRITE_OFF, Document, Line, Tax
 from ml_connector.systems.chargebee.event_settings import EventsSettings, LineRule
 from ml_connector.systems.chargebee.money import NotMoney, major
@@ -36,7 +36,16 @@ NOTHING_TO_POST = "nothing to post"
 LONGEST_REFERENCE = 15
 """How long Visma's `referenceNumber` may be is not documented; this is short enough for any ledger."""
 LONGEST_TEXT = 250
+JOURNALS = "journals"
+"""The flow of documents."""
+ORIGINAL, ORIGINALS = "original", "originals"
+"""In the body of what takes another document back: the places of that document's lines, as its own delivery told them,
+and which of its lines each line takes back (see `systems/visma/places.py`)."""
 NO_DEFERRED = "Deferred revenue has no account: set accounts.deferred."
+
+
+NO_RULE = LineRule()
+"""What is said of every line counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +55,7 @@ class Posting:
     Attributes:
         amount: minor units; positive is a debit.
         line: the id of the document's line, which stands in the note of Visma's.
+        rule: by which it stands elsewhere than every line.
     """
 
     account: str
@@ -53,7 +63,7 @@ class Posting:
     text: str
     line: str
     vat_code: str | None = None
-    subaccount: Mapping[int, str] | None = None
+    rule: LineRule = NO_RULE
 
 
 class Missing(ValueError):
@@ -143,7 +153,15 @@ def map_document(record: Record, settings: EventsSettings, origin: Origin, prefi
     except NotMoney as error:
         return Reject(str(error), "currency")
     deferred = {line.id: deferred_of(rule, settings) for line, rule in _deferred_lines(document, settings)}
-    return Desired(body["reference"], {**body, "policy": settings.policy, "deferred": deferred}, basis=document.basis)
+    told = {"policy": settings.policy, "deferred": deferred, "keeps_places": True, ORIGINALS: document.originals}
+    return Desired(body["reference"], {**body, **told}, needs=needs_original(document), basis=document.basis)
+
+
+def needs_original(document: Document) -> dict[str, Need]:
+    """What takes a document back stands where that stands, whatever is configured by now. One that is not there, or
+    was posted by an earlier version, tells nothing: then today's settings count."""
+    key = document.original
+    return {ORIGINAL: Need(JOURNALS, key, key, fact="places", record=True, optional=True)} if key else {}
 
 
 def left_alone(document: Document, settings: EventsSettings, imported: Imported) -> Skip | None:
@@ -204,7 +222,7 @@ def line_of(posting: Posting, currency: str, settings: EventsSettings) -> dict[s
     if not posting.amount:
         return None
     side = "debitAmountInCurrency" if posting.amount > 0 else "creditAmountInCurrency"
-    segments = posting.subaccount or settings.subaccount
+    project, task = project_of(posting.rule, settings)
     return {
         "accountNumber": posting.account,
         side: major(abs(posting.amount), currency),
@@ -212,11 +230,9 @@ def line_of(posting: Posting, currency: str, settings: EventsSettings) -> dict[s
         **({"vatCodeId": posting.vat_code} if posting.vat_code else {}),
         **({"note": posting.line} if posting.line else {}),
         **({"branch": settings.branch} if settings.branch else {}),
-        **(
-            {"subaccount": [{"segmentId": at, "segmentValue": value} for at, value in sorted(segments.items())]}
-            if segments
-            else {}
-        ),
+        **subaccount_of(posting.rule, settings),
+        **({"project": project} if project else {}),
+        **({"projectTask": task} if task else {}),
     }
 
 
@@ -228,12 +244,27 @@ def rule_for(entity_type: str | None, entity_id: str | None, settings: EventsSet
             for rule in settings.rules
             if rule.entity_type in (None, entity_type) and rule.entity_id in (None, entity_id)
         ),
-        LineRule(),
+        NO_RULE,
     )
 
 
 def revenue_of(rule: LineRule, settings: EventsSettings) -> str:
     return rule.revenue or settings.accounts.revenue
+
+
+def subaccount_of(rule: LineRule, settings: EventsSettings) -> dict[str, Any]:
+    """As a member of a line of Visma's update models."""
+    segments = rule.subaccount or settings.subaccount
+    if not segments:
+        return {}
+    return {"subaccount": [{"segmentId": at, "segmentValue": value} for at, value in sorted(segments.items())]}
+
+
+def project_of(rule: LineRule, settings: EventsSettings) -> tuple[str | None, str | None]:
+    """Project and task. A rule's own project has no task of another one's."""
+    if rule.project:
+        return rule.project, rule.project_task
+    return settings.project, rule.project_task or settings.project_task
 
 
 def deferred_of(rule: LineRule, settings: EventsSettings) -> str:
@@ -339,7 +370,7 @@ def _of_line(line: Line, sign: int, name: str, settings: EventsSettings) -> Post
     taxes = sorted(line.taxes, key=lambda tax: tax.amount == 0)
     code = rule.vat_code or next((code for tax in taxes if (code := code_of(tax, settings))), None)
     text = f"{line.description or line.entity_id or ''} ({name})".strip()
-    return Posting(account, -sign * line.amount, text, line.id, code, rule.subaccount)
+    return Posting(account, -sign * line.amount, text, line.id, code, rule)
 
 
 def _unbalanced(document: Document, postings: Sequence[Posting]) -> Reject:

@@ -13,6 +13,8 @@ from ml_connector.engine.records import Desired, Mapped, Need, Record, Reject, S
 from ml_connector.systems.chargebee.documents import BESIDE_THE_BASIS, Amount, Document
 from ml_connector.systems.chargebee.event_settings import EventsSettings
 from ml_connector.systems.chargebee.journals import (
+    JOURNALS,
+    ORIGINAL,
     Imported,
     Origin,
     Posting,
@@ -27,11 +29,12 @@ from ml_connector.systems.chargebee.journals import (
 from ml_connector.systems.chargebee.money import NotMoney
 from ml_connector.systems.chargebee.schedule import end_of, last_day
 from ml_connector.systems.visma.journals import LINES
+from ml_connector.systems.visma.places import of_both_lines
 
-JOURNALS = "journals"
 POLICY, DEFERRED = "policy", "deferred"
 """In the body, as the document's own transaction tells: by which policy it was posted, and to which account each of its
-lines was deferred. A document that an earlier version posted does not tell accounts: then today's count."""
+lines was deferred; and ORIGINAL, where its lines stand. A document that an earlier version posted tells no accounts and
+no places: then today's count."""
 
 
 class Part(BaseModel):
@@ -60,7 +63,8 @@ def map_recognition(record: Record, settings: EventsSettings, origin: Origin, pr
     """The transaction of one month; due when the month has ended where the site is.
 
     It needs the document's own transaction, and of that how it was posted: what was posted at once has nothing to
-    recognise, and what was deferred comes off the account that it went to, whichever is configured by now.
+    recognise, and what was deferred comes off the account that it went to, where it stands, whichever is configured by
+    now.
     """
     try:
         month = Month.model_validate_json(record.payload)
@@ -79,8 +83,8 @@ def map_recognition(record: Record, settings: EventsSettings, origin: Origin, pr
         amount, text = document.sign * part.amount, f"{part.description} ({name})"
         deferred = rule.deferred or settings.accounts.deferred or ""
         lines += [  # without a VAT code: the document's own transaction has told the tax authorities of it
-            Posting(deferred, amount, text, part.line, None, rule.subaccount),
-            Posting(revenue_of(rule, settings), -amount, text, part.line, None, rule.subaccount),
+            Posting(deferred, amount, text, part.line, None, rule),
+            Posting(revenue_of(rule, settings), -amount, text, part.line, None, rule),
         ]
     try:
         members = [member for posting in lines if (member := line_of(posting, document.currency, settings))]
@@ -93,6 +97,7 @@ def map_recognition(record: Record, settings: EventsSettings, origin: Origin, pr
         needs={
             POLICY: Need(JOURNALS, document.key, document.key, fact=POLICY, record=True),
             DEFERRED: Need(JOURNALS, document.key, document.key, fact=DEFERRED, record=True, optional=True),
+            ORIGINAL: Need(JOURNALS, document.key, document.key, fact="places", record=True, optional=True),
         },
         basis=_basis(orjson.loads(record.payload)),
         not_before=end_of(month.month, ZoneInfo(settings.timezone)),
@@ -100,14 +105,16 @@ def map_recognition(record: Record, settings: EventsSettings, origin: Origin, pr
 
 
 def from_where_it_was_deferred(body: Mapping[str, Any]) -> dict[str, Any]:
-    """The body with the accounts that the document's own transaction tells. Of the two lines of a part, both of which
-    bear its name, the first one is on deferred revenue."""
+    """The body with the accounts and places that the document's own transaction tells. Of the two lines of a part, both
+    of which bear its name, the first one is on deferred revenue."""
     accounts, seen, lines = body.get(DEFERRED) or {}, set(), []
     for line in body["members"][LINES]:
         name = line.get("note")
         known = accounts.get(name) if name not in seen else None
         seen.add(name)
         lines.append({**line, "accountNumber": known} if known else line)
+    if (places := body.get(ORIGINAL)) is not None:
+        lines = of_both_lines(lines, places)
     return {**body, "members": {**body["members"], LINES: lines}}
 
 

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
 _ACCOUNT = re.compile(r"[A-Za-z0-9.-]{1,20}")
+_PROJECT = re.compile(r"\S(.{0,28}\S)?")
 _CUSTOM_FIELD = re.compile(r"cf_[a-z0-9_]{1,47}")
 
 
@@ -22,6 +23,12 @@ def _account(number: str) -> str:
     if not _ACCOUNT.fullmatch(number):
         raise ValueError('expected the number of an account of the general ledger, in quotes, like "3000"')
     return number
+
+
+def _project(name: str) -> str:
+    if not _PROJECT.fullmatch(name):
+        raise ValueError("expected the id of a project or a task as Visma shows it, in quotes, at most 30 characters")
+    return name
 
 
 def _zone(name: str) -> str:
@@ -38,5 +45,6 @@ def _custom_field(name: str) -> str:
 
 
 Account = Annotated[str, AfterValidator(_account)]
+Project = Annotated[str, AfterValidator(_project)]
 Zone = Annotated[str, AfterValidator(_zone)]
 CustomField = Annotated[str, AfterValidator(_custom_field)]

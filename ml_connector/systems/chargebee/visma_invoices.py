@@ -16,15 +16,19 @@ from ml_connector.systems.chargebee.event_settings import EventsSettings
 from ml_connector.systems.chargebee.journals import (
     LONGEST_TEXT,
     NOTHING_TO_POST,
+    ORIGINALS,
     Imported,
     Missing,
     Origin,
     description_of,
     left_alone,
+    needs_original,
+    project_of,
     read_document,
     refusal_of,
     revenue_of,
     rule_for,
+    subaccount_of,
 )
 from ml_connector.systems.chargebee.money import NotMoney, major
 from ml_connector.systems.chargebee.schedule import day_of, month_of
@@ -59,7 +63,7 @@ def map_to_invoice(
     day = day_of(document.date, ZoneInfo(settings.timezone))
     period = month_of(day)
     try:
-        lines = list(_lines(document, settings))
+        lines = [_line(line, document, settings) for line in _lines(document)]
         total = major(document.total, document.currency)
     except Missing as missing:
         return Reject(str(missing), "configuration")
@@ -76,6 +80,7 @@ def map_to_invoice(
         "invoiceText": description_of(document, settings, period),
         **({"exchangeRate": document.exchange_rate} if document.exchange_rate not in (None, "1", "1.0") else {}),
         **({"branchNumber": settings.branch} if settings.branch else {}),
+        **({"project": settings.project} if settings.project else {}),
         "lines": lines,
     }
     body = {
@@ -87,9 +92,11 @@ def map_to_invoice(
         "policy": settings.policy,
         "total": total,
         "base_currency": document.base_currency,
+        "names": [line.id for line in _lines(document)],
+        ORIGINALS: document.originals,
         "members": members,
     }
-    return Desired(reference, body, basis=document.basis)
+    return Desired(reference, body, needs=needs_original(document), basis=document.basis)
 
 
 def _inexpressible(document: Document) -> Reject | None:
@@ -113,27 +120,26 @@ def _inexpressible(document: Document) -> Reject | None:
     return None
 
 
-def _lines(document: Document, settings: EventsSettings) -> Iterator[Mapping[str, Any]]:
-    """Raises `Missing`, `NotMoney`."""
-    for line in document.lines:
-        if not line.amount and not any(tax.amount for tax in line.taxes):
-            continue
-        rule = rule_for(line.entity_type, line.entity_id, settings)
-        code = rule.vat_code or _code(line, settings)
-        segments = rule.subaccount or settings.subaccount
-        yield {
-            "description": (line.description or line.entity_id or document.id)[:LONGEST_TEXT],
-            "quantity": "1",
-            "unitPriceInCurrency": major(line.amount, document.currency),
-            "accountNumber": revenue_of(rule, settings),
-            **({"vatCodeId": code} if code else {}),
-            **({"branchNumber": settings.branch} if settings.branch else {}),
-            **(
-                {"subaccount": [{"segmentId": at, "segmentValue": value} for at, value in sorted(segments.items())]}
-                if segments
-                else {}
-            ),
-        }
+def _lines(document: Document) -> Iterator[Line]:
+    """Those that come to something."""
+    return (line for line in document.lines if line.amount or any(tax.amount for tax in line.taxes))
+
+
+def _line(line: Line, document: Document, settings: EventsSettings) -> Mapping[str, Any]:
+    """A line of the update model; the project is the document's. Raises `Missing`, `NotMoney`."""
+    rule = rule_for(line.entity_type, line.entity_id, settings)
+    code = rule.vat_code or _code(line, settings)
+    _, task = project_of(rule, settings)
+    return {
+        "description": (line.description or line.entity_id or document.id)[:LONGEST_TEXT],
+        "quantity": "1",
+        "unitPriceInCurrency": major(line.amount, document.currency),
+        "accountNumber": revenue_of(rule, settings),
+        **({"vatCodeId": code} if code else {}),
+        **({"branchNumber": settings.branch} if settings.branch else {}),
+        **subaccount_of(rule, settings),
+        **({"taskId": task} if task else {}),
+    }
 
 
 def _code(line: Line, settings: EventsSettings) -> str | None:

@@ -7,6 +7,7 @@ VAT is Visma's to compute. What it comes to is read, and compared with what is e
 The body of a change: `kind` ("invoice" or "credit_note"), `reference`, `period` (`2026-11`), `release`, `total`
 (decimal text, in the document's currency, VAT included), `base_currency`, to which its rate leads (None where that is
 not known), and `members`, the plain members of the update model; its lines are in `lines`, numbers are decimal text.
+With `names`, what the lines are called at their source, it is told where they stand (`places.py`).
 """
 
 from __future__ import annotations
@@ -24,8 +25,11 @@ from ml_connector.http import CallProblem, TornAnswer, to_json
 from ml_connector.http.actions import Action, Decision
 from ml_connector.systems.visma.document_writer import CHANGED, MISFIT, DocumentWriter, no_period
 from ml_connector.systems.visma.ledger import GONE
+from ml_connector.systems.visma.places import PROJECT, SUBACCOUNT, TASK, place_of, places_of
 from ml_connector.systems.visma.writer import wrap
 
+TASK_HERE = "taskId"
+"""What the update model of these documents calls the task of a line. The project is the whole document's (appendix)."""
 NUMBERS = ("quantity", "unitPriceInCurrency", "exchangeRate")
 FOUND_AT_MOST = 100
 """Documents asked for at once by a reference that one of them has at most; a filter that is ignored gives any."""
@@ -90,7 +94,9 @@ class InvoiceWriter(DocumentWriter[_Standing]):
         name, notes = f"{kind.title} {number}", []
         try:
             row = self._read(kind, number)
+            found = standing.period is None
             members = _as_it_stands(members, kind, row)
+            members = _at_its_places(members, kind, row) if found else members
             total, wanted = _amount(row.get("amountInCurrency")), Decimal(body["total"])
             period = _period(row) or period or body["period"]
             if total != wanted:
@@ -112,7 +118,14 @@ class InvoiceWriter(DocumentWriter[_Standing]):
             change.key,
             Outcome.CREATED,
             target_id=change.claim,
-            facts={"batch": name, "kind": body["kind"], "period": stands_in, "policy": body["policy"], **moved},
+            facts={
+                "batch": name,
+                "kind": body["kind"],
+                "period": stands_in,
+                "policy": body["policy"],
+                **moved,
+                **({"places": _places(members, kind, body["names"])} if "names" in body else {}),
+            },
             reason=" ".join([f"It stands in Visma as {name}.", *notes]) if notes else None,
             payload=to_json(wrap(members)),
             correlation_id=standing.correlation_id,
@@ -124,7 +137,8 @@ class InvoiceWriter(DocumentWriter[_Standing]):
             row = self._read(kind, name.removeprefix(f"{kind.title} "))
             if _amount(row.get("amountInCurrency")) == Decimal(change.body["total"]):
                 period = str(change.facts.get("period", "")).replace("-", "")
-                payload = to_json(wrap(_as_it_stands(_members(change.body, kind, period), kind, row)))
+                members = _as_it_stands(_members(change.body, kind, period), kind, row)
+                payload = to_json(wrap(_at_its_places(members, kind, row)))
                 return Result(change.key, Outcome.UPDATED, target_id=change.claim, facts=change.facts, payload=payload)
         return Result(
             change.key,
@@ -188,6 +202,37 @@ def _as_it_stands(members: Mapping[str, Any], kind: Kind, row: Mapping[str, Any]
     if not told or len(told) < len(lines) or _per_account(told) == _per_account(members[kind.lines]):
         return members
     return {**members, kind.lines: told}
+
+
+def _at_its_places(members: Mapping[str, Any], kind: Kind, row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """With the project, tasks and subaccounts that Visma shows, where it does: the settings may have changed since."""
+    sent, shown = members[kind.lines], row.get(kind.lines) or row.get("invoiceLines") or ()
+    if PROJECT in row:
+        members = {**members, PROJECT: place_of(row).get(PROJECT)}
+    if len(shown) != len(sent):
+        return members
+    lines = []
+    for line, there in zip(sent, shown, strict=True):
+        place = place_of(there)
+        task = {TASK_HERE: place.get(TASK)} if TASK in there else {}
+        segments = {SUBACCOUNT: place.get(SUBACCOUNT)} if SUBACCOUNT in there else {}
+        lines.append({**line, **task, **segments})
+    return {**members, kind.lines: lines}
+
+
+def _places(members: Mapping[str, Any], kind: Kind, names: Sequence[str]) -> Mapping[str, Any]:
+    """Line -> where it stands. A document whose lines are others by now tells its project alone."""
+    project, lines = members.get(PROJECT), members[kind.lines]
+    named = zip(names, lines, strict=True) if len(names) == len(lines) else ()
+    return places_of(
+        [
+            *(
+                {"note": name, SUBACCOUNT: line.get(SUBACCOUNT), PROJECT: project, TASK: line.get(TASK_HERE)}
+                for name, line in named
+            ),
+            {PROJECT: project},
+        ]
+    )
 
 
 def _told(line: Any) -> dict[str, Any] | None:

@@ -5,7 +5,8 @@ stand.
 
 The body of a change: `reference`, `period` (`2026-11`), `release`, `base_currency`, to which its rate leads (None where
 that is not known), `members`, the plain members of the update model with amounts as decimal text, and, where it
-defers revenue, `policy` and `deferred`: line -> account, by the lines' notes.
+defers revenue, `policy` and `deferred`: line -> account, by the lines' notes. With `keeps_places` it is told where the
+lines stand (`places.py`).
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from ml_connector.systems.visma.document_writer import CHANGED, MISFIT, SETTLE, 
 from ml_connector.systems.visma.journals import LINES
 from ml_connector.systems.visma.ledger import Batch, is_same
 from ml_connector.systems.visma.periods import Period
+from ml_connector.systems.visma.places import as_it_stands, place_of, places_of
 from ml_connector.systems.visma.writer import wrap
 
 PATH = "/v2/journaltransaction"
@@ -37,6 +39,7 @@ class _Standing(NamedTuple):
         also: further batches with the same reference.
         policy: by which an earlier process made it; None: by that of today.
         deferred: line -> the account on which it is deferred revenue.
+        places: see `places.py`.
     """
 
     batch: Batch
@@ -45,6 +48,7 @@ class _Standing(NamedTuple):
     correlation_id: str | None = None
     policy: str | None = None
     deferred: Mapping[str, str] = NOTHING
+    places: Mapping[str, Any] = NOTHING
 
 
 class JournalWriter(DocumentWriter[_Standing]):
@@ -62,8 +66,8 @@ class JournalWriter(DocumentWriter[_Standing]):
             if found:
                 sent = _members(body, self._ledger.periods.of(found[0].period) or period)
                 stands = self._as_it_stands(found[0], sent)
-                accounts = _deferred(stands, body)
-                return _Standing(found[0], to_json(wrap(stands)), found[1:], policy=policy or None, deferred=accounts)
+                told = _told(stands, body)
+                return _Standing(found[0], to_json(wrap(stands)), found[1:], policy=policy or None, **told)
         if (misfit := self._ledger.misfit(body)) is not None:
             return Result(change.key, Outcome.REJECTED, kind=MISFIT, reason=misfit)
         delivery.remember([change.key], f"{period.name} {body.get('policy', '')}".rstrip())
@@ -71,15 +75,16 @@ class JournalWriter(DocumentWriter[_Standing]):
         written = self._create(PATH, members)
         reached("visma: document created")
         batch = Batch(written.key, period.name, "Hold" if members["hold"] else "Balanced")
-        accounts = _deferred(members, body)
-        return _Standing(batch, to_json(wrap(members)), correlation_id=written.correlation_id, deferred=accounts)
+        told = _told(members, body)
+        return _Standing(batch, to_json(wrap(members)), correlation_id=written.correlation_id, **told)
 
     def _as_it_stands(self, batch: Batch, members: Mapping[str, Any]) -> Mapping[str, Any]:
         """What was sent for a batch: its lines are others than those of today if the mapping changed in between."""
         lines = self._ledger.lines(batch.number)
         if is_same(lines, members[LINES]):
-            return members
-        return {**members, LINES: [{name: line[name] for name in OF_A_LINE if line.get(name)} for line in lines]}
+            return _at_its_places(members, lines)
+        told = [{name: line[name] for name in OF_A_LINE if line.get(name)} | place_of(line) for line in lines]
+        return {**members, LINES: told}
 
     def _stands(self, change: Change, standing: _Standing) -> Result:
         batch, also = standing.batch, standing.also
@@ -99,6 +104,7 @@ class JournalWriter(DocumentWriter[_Standing]):
             **({"moved_from": change.body["period"]} if batch.period != change.body["period"] else {}),
             **({"policy": policy} if (policy := standing.policy or change.body.get("policy")) else {}),
             **({"deferred": standing.deferred} if standing.deferred else {}),
+            **({"places": standing.places} if standing.places else {}),
         }
         return Result(
             change.key,
@@ -112,9 +118,11 @@ class JournalWriter(DocumentWriter[_Standing]):
 
     def _changed(self, change: Change) -> Result:
         number = str(change.facts.get("batch", ""))
-        if number and self._ledger.holds(number.removeprefix("GL "), change.body["members"]):
+        lines = self._ledger.lines(number.removeprefix("GL ")) if number else ()
+        if number and is_same(lines, change.body["members"][LINES]):
             period = self._ledger.periods.of(str(change.facts.get("period")))
-            payload = to_json(wrap(_members(change.body, period))) if period is not None else None
+            members = _at_its_places(_members(change.body, period), lines) if period is not None else None
+            payload = to_json(wrap(members)) if members is not None else None
             return Result(change.key, Outcome.UPDATED, target_id=change.claim, facts=change.facts, payload=payload)
         return Result(
             change.key,
@@ -124,6 +132,20 @@ class JournalWriter(DocumentWriter[_Standing]):
             reason=f"It stands in Visma as {number or 'a batch'} with other amounts, because its source changed "
             "afterwards. Correct the batch there, then replay the record.",
         )
+
+
+def _at_its_places(members: Mapping[str, Any], standing: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """With the subaccounts and projects that Visma shows, line by line, where it shows the same lines."""
+    pairs = list(zip(members[LINES], standing, strict=False))
+    if len(standing) != len(members[LINES]) or any(a["accountNumber"] != b.get("accountNumber") for a, b in pairs):
+        return members
+    return {**members, LINES: [as_it_stands(line, there) for line, there in pairs]}
+
+
+def _told(members: Mapping[str, Any], body: Mapping[str, Any]) -> dict[str, Any]:
+    """What stands of a document, for those that follow it."""
+    places = places_of(members[LINES]) if body.get("keeps_places") else NOTHING
+    return {"deferred": _deferred(members, body), "places": places}
 
 
 def _deferred(members: Mapping[str, Any], body: Mapping[str, Any]) -> dict[str, str]:

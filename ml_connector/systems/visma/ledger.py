@@ -117,10 +117,6 @@ class Ledger:
             return str(said.get("errorInfo") or "no reason was given")
         return None
 
-    def holds(self, number: str, members: Mapping[str, Any]) -> bool:
-        """Whether a batch has, per account, the amounts of these members. Raises `CallProblem`, `Stopped`."""
-        return is_same(self.lines(number), members[LINES])
-
     def lines(self, number: str) -> Sequence[Mapping[str, Any]]:
         """The lines of a batch. Raises `CallProblem`, `Stopped`."""
         answer = self.client.request("GET", f"{PATH}/{quote(number, safe='')}")

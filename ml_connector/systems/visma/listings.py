@@ -96,6 +96,8 @@ BRANCHES = _reference("branches", "Branches", "/v1/branch", Shape.WHOLE, "number
 LEDGERS = _reference("ledgers", "Ledgers", "/v1/ledger", Shape.WHOLE, "number")
 VAT_CODES = _reference("vat_codes", "VAT codes", "/v1/vat", Shape.WHOLE, "vatId")
 CURRENCIES = _reference("currencies", "Currencies", "/v1/currency", Shape.WHOLE, "id")
+# A paged list (section 3) whose rows nobody describes: `id` is how documents name a project. For `check` alone.
+PROJECTS = _reference("projects", "Projects", "/v1/project", Shape.ARRAY, "id")
 
 LISTINGS: Mapping[str, Listing] = {
     listing.entity.name: listing

@@ -10,7 +10,7 @@ import orjson
 
 from ml_connector.http import Stopped
 from ml_connector.systems.registry import Finding
-from ml_connector.systems.visma.listings import ACCOUNTS, BRANCHES, LEDGERS, SUBACCOUNTS, VAT_CODES, Listing
+from ml_connector.systems.visma.listings import ACCOUNTS, BRANCHES, LEDGERS, PROJECTS, SUBACCOUNTS, VAT_CODES, Listing
 from ml_connector.systems.visma.reader import Reader
 
 CONTROL = "allowManualEntry"
@@ -24,6 +24,7 @@ class Named:
 
     Attributes:
         subaccounts: each by the values of its segments, `{1: "10", 2: "0100"}`.
+        tasks: each with its project before it.
     """
 
     accounts: Mapping[str, str] = field(default_factory=dict)
@@ -31,6 +32,8 @@ class Named:
     branches: Mapping[str, str] = field(default_factory=dict)
     ledgers: Mapping[str, str] = field(default_factory=dict)
     subaccounts: Sequence[tuple[Mapping[int, str], str]] = ()
+    projects: Mapping[str, str] = field(default_factory=dict)
+    tasks: Sequence[tuple[str, str, str]] = ()
 
 
 def check_named(reader: Reader, named: Named) -> Iterator[Finding]:
@@ -41,6 +44,16 @@ def check_named(reader: Reader, named: Named) -> Iterator[Finding]:
     yield from _of(reader, LEDGERS, "ledger", named.ledgers, _of_what_is_always_active)
     if named.subaccounts:
         yield from _of_subaccounts(reader, named.subaccounts)
+    if named.projects:
+        yield from _of_projects(reader, named.projects)
+    for project, task, purpose in named.tasks:
+        yield Finding(
+            f"task {task} of project {project} ({purpose})",
+            True,
+            "Whether the project has it, no list tells.",
+            "What is posted to a task that is not there is refused, and stands under problems.",
+            "See in Visma that the project has it.",
+        )
 
 
 def _of(
@@ -90,6 +103,19 @@ def _of_subaccounts(reader: Reader, named: Sequence[tuple[Mapping[int, str], str
             yield _there(subject, row, "description") if row.get("active", True) else _inactive(subject)
 
 
+def _of_projects(reader: Reader, named: Mapping[str, str]) -> Iterator[Finding]:
+    """There is a list of projects, and nobody says what its rows call their id: any text of a row may be it."""
+    try:
+        rows = [row for _, row in _rows(reader, PROJECTS)]
+    except Stopped as stopped:
+        yield _unreadable(PROJECTS, stopped)
+        return
+    for name, purpose in named.items():
+        subject = f"project {name} ({purpose})"
+        row = next((row for row in rows if name in (text for text in row.values() if isinstance(text, str))), None)
+        yield _unknown(subject) if row is None else _there(subject, row, "description")
+
+
 def _segments(row: Row) -> dict[Any, str]:
     segments = row.get("segments") or ()
     return {one.get("segmentId"): str(one.get("segmentValue")) for one in segments if isinstance(one, Mapping)}
@@ -97,7 +123,7 @@ def _segments(row: Row) -> dict[Any, str]:
 
 def _rows(reader: Reader, listing: Listing) -> Iterator[tuple[str, Row]]:
     """Each with its key. Raises Stopped."""
-    for page in reader.read(listing.entity.name, None):
+    for page in reader.whole(listing):
         for row in page.rows:
             yield row.key, orjson.loads(row.payload)
 

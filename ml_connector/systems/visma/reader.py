@@ -41,7 +41,13 @@ class Reader:
 
         Raises `Stopped`; for journal transactions also when a batch stays incomplete.
         """
-        listing = LISTINGS[entity]
+        yield from self._stopping(LISTINGS[entity], since)
+
+    def whole(self, listing: Listing) -> Iterator[Page]:
+        """Every row of a list, also of one that no flow takes. Raises `Stopped`."""
+        yield from self._stopping(listing, None)
+
+    def _stopping(self, listing: Listing, since: datetime | None) -> Iterator[Page]:
         with stopping(self.client.name, f"reading {listing.entity.title.lower()}"):
             yield from self._pages(listing, since)
 

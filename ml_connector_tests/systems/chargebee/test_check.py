@@ -33,7 +33,8 @@ def of_books(sync: Sync) -> dict[str, Finding]:
 def test_a_site_that_is_set_up_rightly_is_all_green(open_one: OpenSync) -> None:
     """Out, events and books; every account, VAT code, branch and subaccount is named with what it is for."""
     rule = {"entity_type": "addon", "revenue": "3100", "deferred": "2970", "vat_code": "3"}
-    places: dict[str, Any] = {"branch": "1", "ledger": "1", "subaccount": {1: "10", 2: "0100"}}
+    rule |= {"project": "P-INT", "project_task": "LISENS"}
+    places: dict[str, Any] = {"branch": "1", "ledger": "1", "subaccount": {1: "10", 2: "0100"}, "project": "P-ABO"}
     sync = open_one(events=events_block(vat_codes={"MVA": "3"}, rules=[rule], **places))
     found = {
         **findings(sync.account.check()),
@@ -45,12 +46,15 @@ def test_a_site_that_is_set_up_rightly_is_all_green(open_one: OpenSync) -> None:
     for subject in ("account 1530 (receivable)", "VAT code 3 (rule 1)", "branch 1 (every line)"):
         assert found[subject].ok
     assert found["subaccount 10-0100 (every line)"].ok
+    assert (found["project P-ABO (every line)"].what, found["project P-INT (rule 1)"].ok) == ("Abonnement", True)
+    task = found["task LISENS of project P-INT (rule 1)"]
+    assert (task.ok, "no list tells" in task.what, "under problems" in task.meaning) == (True, True, True)
     assert "polls find every event" in found["webhooks"].what  # no credentials for them are stored here
 
 
-@pytest.mark.parametrize("path", ["branch", "subaccount"])
+@pytest.mark.parametrize("path", ["branch", "subaccount", "project"])
 def test_what_is_not_needed_is_not_asked_for(sync: Sync, path: str) -> None:
-    """Where no branch and no subaccount is named, their lists may be closed to the client."""
+    """Where no branch, no subaccount and no project is named, their lists may be closed to the client."""
     sync.visma.fault("forbidden_empty", path=f"/v1/{path}", method="GET")
     assert all(one.ok for one in of_books(sync).values())
 
@@ -65,6 +69,8 @@ def test_what_is_not_needed_is_not_asked_for(sync: Sync, path: str) -> None:
         ({"rules": [{"entity_id": "x", "vat_code": "98"}]}, "VAT code 98 (rule 1)", "does not know it"),
         ({"branch": "9"}, "branch 9 (every line)", "does not know it"),
         ({"ledger": "9"}, "ledger 9 (every transaction)", "does not know it"),
+        ({"project": "P-NIX"}, "project P-NIX (every line)", "does not know it"),
+        ({"rules": [{"entity_id": "x", "project": "P-NIX"}]}, "project P-NIX (rule 1)", "does not know it"),
         ({"branch": "3"}, "branch 3 (every line)", "inactive"),
         ({"subaccount": {1: "10"}}, "subaccount 10 (every line)", "does not know it"),
         ({"rules": [{"entity_id": "x", "subaccount": {1: "10", 2: "9"}}]}, "subaccount 10-9 (rule 1)", "does not know"),
@@ -79,14 +85,26 @@ def test_what_visma_would_refuse_is_named(
     assert words in found[subject].what
 
 
-@pytest.mark.parametrize(("path", "subject"), [("vat", "vat codes"), ("subaccount", "subaccounts")])
+@pytest.mark.parametrize(
+    ("path", "subject"), [("vat", "vat codes"), ("subaccount", "subaccounts"), ("project", "projects")]
+)
 def test_a_list_that_may_not_be_read_is_named(open_one: OpenSync, path: str, subject: str) -> None:
     """The others are looked at all the same."""
-    sync = open_one(events=events_block(vat_codes={"MVA": "3"}, branch="1", subaccount={1: "10", 2: "0100"}))
+    named = {"vat_codes": {"MVA": "3"}, "branch": "1", "subaccount": {1: "10", 2: "0100"}, "project": "P-ABO"}
+    sync = open_one(events=events_block(**named))
     sync.visma.fault("forbidden_empty", path=f"/v1/{path}$", method="GET")
     found = of_books(sync)
     assert [one.subject for one in found.values() if not one.ok] == [subject]
     assert found["branch 1 (every line)"].ok
+
+
+@pytest.mark.parametrize("key", ["projectID", "number"])
+def test_projects_are_found_whatever_their_list_calls_the_id(open_one: OpenSync, key: str) -> None:
+    """Nobody documents its rows."""
+    sync = open_one(events=events_block(project="P-ABO", rules=[{"entity_id": "x", "project": "P-NIX"}]))
+    sync.visma.configure(project_key=key)
+    found = of_books(sync)
+    assert (found["project P-ABO (every line)"].ok, found["project P-NIX (rule 1)"].ok) == (True, False)
 
 
 def test_where_no_period_is_open_nothing_can_be_posted(sync: Sync) -> None:

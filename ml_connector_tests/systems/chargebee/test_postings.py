@@ -279,6 +279,21 @@ def test_notes_that_no_rule_fits_are_shown_once_and_their_months_with_them(more:
     assert all(isinstance(wish, Skip) and wish.rule == "posted by hand" for wish in months)
 
 
+def test_which_line_a_credit_takes_back_makes_it_no_other_document() -> None:
+    """It says where the credit stands, and not what it is: it is not posted again, and not told as changed."""
+    lines = [line(1, 12_000, START, YEAR)]
+    notes = [
+        document(lines, START, id="CN-1", type="adjustment", reference_invoice_id="INV-1")
+        for lines in (lines, [{**lines[0], "reference_line_item_id": "li_7"}])
+    ]
+    bare, naming = (only(made_of({"credit_note": note})) for note in notes)
+    assert isinstance(bare, Desired)
+    assert isinstance(naming, Desired)
+    assert (bare.basis, bare.body["originals"], naming.body["originals"]) == (naming.basis, {}, {"li_1": "li_7"})
+    assert bare.needs == naming.needs
+    assert bare.needs["original"].key == "invoice/INV-1"
+
+
 def test_a_voided_invoice_counts_only_credit_notes_that_stand() -> None:
     """A credit note that is void itself took nothing back."""
     notes = [{"cn_id": "CN-1", "cn_total": 10_000, "cn_status": "voided"}]

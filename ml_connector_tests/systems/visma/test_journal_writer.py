@@ -276,3 +276,67 @@ def test_whatever_answers_are_lost_there_is_one_batch(visma: Visma, faults: list
             break
         doubt = long_ago()
     assert (result.outcome, len(standing(visma))) == (Outcome.CREATED, 1)
+
+
+# --- where lines stand -----------------------------------------------------------------------------------------------
+
+
+def on(project: str, *credits: tuple[str, str], **more: Any) -> Change:
+    """A change whose lines are of a project; the credits by account and amount."""
+    amounts = [("1530", "debitAmountInCurrency", "1234.56")]
+    amounts += [(account, "creditAmountInCurrency", amount) for account, amount in credits or (("3000", "1234.56"),)]
+    lines = [
+        {"accountNumber": account, side: amount, "project": project, "note": f"li_{at}"}
+        for at, (account, side, amount) in enumerate(amounts)
+    ]
+    made = change(**more)
+    members = {**made.body["members"], "journalTransactionLines": lines}
+    return made._replace(body={**made.body, "keeps_places": True, "members": members})
+
+
+def told(result: Result) -> list[tuple[str, str]]:
+    """Account and project of each line that is told as sent."""
+    lines = orjson.loads(result.payload or b"")["journalTransactionLines"]
+    return [(line["accountNumber"]["value"], line["project"]["value"]) for line in lines]
+
+
+def test_it_is_told_where_lines_stand(visma: Visma) -> None:
+    """What is found and was sent for another project is told with its own, and with the subaccount that Visma took."""
+    (created,) = deliver(visma, on("P-ABO"))
+    (found,) = deliver(visma, on("P-INT", doubt=long_ago()))
+    here = {"project": "P-ABO"}
+    assert created.facts["places"] == {"": {}, "li_0": here, "li_1": here}
+    taken = {"subaccount": [{"segmentId": 1, "segmentValue": "00"}, {"segmentId": 2, "segmentValue": "0000"}]}
+    assert found.facts["places"] == {"": {}, "li_0": here | taken, "li_1": here | taken}
+    assert told(created) == told(found) == [("1530", "P-ABO"), ("3000", "P-ABO")]
+
+
+def test_lines_on_other_accounts_by_now_are_told_with_their_project(visma: Visma) -> None:
+    deliver(visma, on("P-ABO"))
+    (found,) = deliver(visma, on("P-INT", ("3100", "1234.56"), doubt=long_ago()))
+    assert told(found) == [("1530", "P-ABO"), ("3000", "P-ABO")]
+    assert {place["project"] for name, place in found.facts["places"].items() if name} == {"P-ABO"}
+
+
+@pytest.mark.parametrize(
+    "credits", [[("3000", "1000"), ("3000", "234.56")], [("3000", "1234.56"), ("2970", "1"), ("2970", "-1")]]
+)
+def test_lines_that_are_others_by_now_stay_whole(visma: Visma, credits: list[tuple[str, str]]) -> None:
+    """The accounts come to the same: what is told adds up, too."""
+    deliver(visma, on("P-ABO"))
+    (found,) = deliver(visma, on("P-ABO", *credits, doubt=long_ago()))
+    assert [account for account, _ in told(found)] == ["1530", *(account for account, _ in credits)]
+
+
+def test_lines_in_another_order_by_now_stay_where_they_are(visma: Visma) -> None:
+    deliver(visma, on("P-ABO", ("3000", "1000"), ("2970", "234.56")))
+    (found,) = deliver(visma, on("P-INT", ("2970", "234.56"), ("3000", "1000"), doubt=long_ago()))
+    assert [account for account, _ in told(found)] == ["1530", "2970", "3000"]
+
+
+def test_a_batch_that_was_corrected_is_told_with_its_project(visma: Visma) -> None:
+    """Somebody set another one in Visma; a project makes no amounts others."""
+    (created,) = deliver(visma, on("P-ABO"))
+    later = on("P-INT", operation=Operation.UPDATE, facts=created.facts)
+    (result,) = deliver(visma, later)
+    assert (result.outcome, told(result)) == (Outcome.UPDATED, [("1530", "P-ABO"), ("3000", "P-ABO")])
