@@ -20,11 +20,11 @@ from ml_connector.store.vault import Vault, new_key, parse_key
 from ml_connector_tests.simulators.chargebee_support import Chargebee, serve_chargebee
 from ml_connector_tests.simulators.visma_support import ORDINARY, Visma, serve_visma
 from ml_connector_tests.systems.chargebee.support import open_sync
+from ml_connector_tests.systems.chargebee.test_outward import ONLY
 
 KILLED = -9
 PLACES = [*CHARGEBEE_CHECKPOINTS, *(place for place in CHECKPOINTS if place != "poll: vanished records marked")]
 AFTER_SETTLING = timedelta(minutes=3)
-ONLY = {"customers": {"where": {"number": [ORDINARY]}}, "invoices": {"from": "2020-01-01"}}
 PROCESSES = multiprocessing.get_context("forkserver")
 PROCESSES.set_forkserver_preload(["ml_connector_tests.systems.chargebee.support"])
 
@@ -62,9 +62,7 @@ class Site:
         return process.exitcode or 0
 
     def order(self) -> str:
-        lines = [{"price": "100.00", "quantity": 2}]
-        made = self.visma.control("POST", "invoices", {"customer": ORDINARY, "lines": lines})
-        return str(made["referenceNumber"])
+        return str(self.visma.order()["referenceNumber"])
 
     def invoice(self, number: str) -> dict[str, Any]:
         found: dict[str, Any] = self.chargebee.read(f"/invoices/VN-{number}")["invoice"]
@@ -98,11 +96,11 @@ def test_killed_between_any_two_calls(site: Site, minutes: int) -> None:
         credited.append(site.order())
         voided.append(site.order())
         renamed.append(site.order())
-        site.visma.control("POST", f"invoices/{voided[-1]}/pay", {"amount": 50})
+        site.visma.pay(voided[-1], 50)
         assert site.run() == 0
-        site.visma.control("POST", f"invoices/{paid[-1]}/pay", {"amount": 70})
-        site.visma.control("POST", f"invoices/{paid[-1]}/pay", {"amount": 30})
-        site.visma.control("POST", f"invoices/{credited[-1]}/credit", {})
+        site.visma.pay(paid[-1], 70)
+        site.visma.pay(paid[-1], 30)
+        site.visma.credit(credited[-1])
         site.visma.control("PATCH", f"invoices/{voided[-1]}", {"status": "Voided"})
         site.visma.control("PATCH", f"invoices/{renamed[-1]}", {"customerRefNumber": f"PO {at}"})
         fresh.append(site.order())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -19,6 +20,10 @@ ORDINARY = "10001"
 """The first row is an ordinary customer in every set."""
 API = "vismanet_erp_service_api"
 ALL_SCOPES = " ".join(f"{API}:{right}" for right in ("read", "create", "update", "delete"))
+
+
+def _midnight() -> str:
+    return f"{datetime.now(UTC).date()}T00:00:00"
 
 
 class Visma:
@@ -106,6 +111,28 @@ class Visma:
     def control(self, method: str, path: str, body: object = None) -> Any:
         """A control call, which must succeed."""
         return self.anonymous.request(method, f"/_simulator/{path}", json=body).raise_for_status().json()
+
+    def order(self, *lines: Mapping[str, object], customer: str = ORDINARY, **more: object) -> dict[str, Any]:
+        """A released invoice, by default of two hundred kroner, dated by UTC: a company's day may begin earlier, and
+        what is dated tomorrow waits until it is tomorrow at Chargebee, too."""
+        chosen = list(lines) or [{"price": "100.00", "quantity": 2}]
+        body = {"customer": customer, "lines": chosen, "day": str(datetime.now(UTC).date()), **more}
+        made: dict[str, Any] = self.control("POST", "invoices", body)
+        return made
+
+    def credit(self, number: str, *lines: int) -> dict[str, Any]:
+        """A credit note for an invoice, or for these lines of it, dated by UTC likewise."""
+        note = self.control("POST", f"invoices/{number}/credit", {"lines": lines})["credit_note"]
+        dated = {"documentDate": _midnight()}
+        made: dict[str, Any] = self.control("PATCH", f"credit-notes/{note['referenceNumber']}", dated)
+        return made
+
+    def pay(self, number: str, amount: float | None = None) -> None:
+        """A payment of an invoice, by default of all that is open, dated by UTC likewise."""
+        paid = self.control("POST", f"invoices/{number}/pay", {} if amount is None else {"amount": amount})
+        *before, newest = paid["applications"]
+        applied = [*before, {**newest, "applicationDate": _midnight()}]
+        self.control("PATCH", f"invoices/{number}", {"applications": applied})
 
     def configure(self, **settings: object) -> None:
         self.control("POST", "settings", settings)

@@ -14,8 +14,7 @@ from ml_connector.store.vault import Vault, new_key, parse_key
 from ml_connector_tests.simulators.chargebee_support import Chargebee
 from ml_connector_tests.simulators.visma_support import ORDINARY, Visma
 from ml_connector_tests.systems.chargebee.support import TARGET, Sync, counts, open_sync
-
-ONLY = {"customers": {"where": {"number": [ORDINARY]}}, "invoices": {"from": "2020-01-01"}}
+from ml_connector_tests.systems.chargebee.test_outward import ONLY
 
 
 @pytest.fixture
@@ -29,9 +28,8 @@ def sync(database: Database, tmp_path: Path, chargebee: Chargebee, visma: Visma)
 
 def test_every_flow_delivers_and_finds_nothing_to_do_after_that(sync: Sync) -> None:
     """Out: a customer, and an invoice with a payment. Back: a subscription's invoice, and its months."""
-    lines = [{"price": "100.00", "quantity": 2}]
-    number = sync.visma.control("POST", "invoices", {"customer": ORDINARY, "lines": lines})["referenceNumber"]
-    sync.visma.control("POST", f"invoices/{number}/pay", {"amount": 100})
+    number = sync.visma.order()["referenceNumber"]
+    sync.visma.pay(number, 100)
     reports = sync.sync_out()
     assert (reports["customers"].total.created, reports["invoices"].total.created) == (1, 3)
     assert sync.state_out("invoices", f"Invoice-{number}").outcome == "created"
@@ -48,11 +46,7 @@ def test_every_flow_delivers_and_finds_nothing_to_do_after_that(sync: Sync) -> N
 @pytest.mark.parametrize("odd", ["PO\0", "9" * 300, "\u2028", "\U0001f600" * 120], ids=["nul", "long", "line", "wide"])
 def test_an_odd_reference_does_not_stop_the_others(sync: Sync, odd: str) -> None:
     """failures.md 41: it is imported, cut between characters, or rejected in words; the ordinary one is imported."""
-    lines = [{"price": "100.00"}]
-    one, other = (
-        sync.visma.control("POST", "invoices", {"customer": ORDINARY, "lines": lines})["referenceNumber"]
-        for _ in range(2)
-    )
+    one, other = (sync.visma.order({"price": "100.00"})["referenceNumber"] for _ in range(2))
     sync.visma.control("PATCH", f"invoices/{one}", {"customerRefNumber": odd, "paymentReference": odd})
     sync.sync_out()
     assert sync.state_out("invoices", f"Invoice-{other}").outcome == "created"

@@ -20,7 +20,6 @@ def sync(open_one: OpenSync) -> Sync:
     """Of one customer, with whatever invoices it has."""
     sync = open_one(flows=ONLY)
     sync.sync_out()
-    sync.chargebee.control("summary")
     return sync
 
 
@@ -38,9 +37,7 @@ def posts(sync: Sync) -> list[str]:
 
 def order(sync: Sync, *lines: dict[str, Any], **more: Any) -> dict[str, Any]:
     """A released invoice of the customer at Visma."""
-    chosen = list(lines) or [{"price": "100.00", "quantity": 2}]
-    made: dict[str, Any] = sync.visma.control("POST", "invoices", {"customer": ORDINARY, "lines": chosen, **more})
-    return made
+    return sync.visma.order(*lines, **more)
 
 
 def imported(sync: Sync, number: str, suffix: str = "") -> dict[str, Any]:
@@ -139,9 +136,9 @@ def test_the_payment_reference_goes_along(open_one: OpenSync, kind: str) -> None
 def test_a_credit_note_for_a_paid_invoice_is_refundable(sync: Sync) -> None:
     """For an open one it is an adjustment; both come to the credited amount, rounding included."""
     paid, opened = order(sync)["referenceNumber"], order(sync)["referenceNumber"]
-    sync.visma.control("POST", f"invoices/{paid}/pay", {})
+    sync.visma.pay(paid)
     for number in (paid, opened):
-        sync.visma.control("POST", f"invoices/{number}/credit", {})
+        sync.visma.credit(number)
     sync.sync_out()
     sync.sync_out()
     kinds = {note["reference_invoice_id"]: note["type"] for note in sync.chargebee.listed("credit_notes")}
@@ -182,10 +179,10 @@ def test_payments_are_recorded_once_with_vismas_number(sync: Sync) -> None:
     """In parts, and the last one pays it."""
     number = order(sync)["referenceNumber"]
     sync.sync_out()
-    sync.visma.control("POST", f"invoices/{number}/pay", {"amount": 100})
+    sync.visma.pay(number, 100)
     sync.sync_out()
     assert (imported(sync, number)["amount_paid"], imported(sync, number)["status"]) == (10_000, "posted")
-    sync.visma.control("POST", f"invoices/{number}/pay", {})
+    sync.visma.pay(number)
     sync.sync_out()
     invoice = imported(sync, number)
     assert (invoice["amount_due"], invoice["status"], len(invoice["linked_payments"])) == (0, "paid", 2)
@@ -194,7 +191,7 @@ def test_payments_are_recorded_once_with_vismas_number(sync: Sync) -> None:
 def test_what_is_paid_already_is_imported_as_paid(sync: Sync) -> None:
     """With its payment, in one call."""
     number = order(sync)["referenceNumber"]
-    sync.visma.control("POST", f"invoices/{number}/pay", {})
+    sync.visma.pay(number)
     posts(sync)
     sync.sync_out()
     assert posts(sync) == ["/invoices/import_invoice"]
@@ -224,7 +221,7 @@ def test_a_payment_whose_answer_is_lost_is_not_recorded_twice(sync: Sync, fault:
     """Within half an hour its key protects it, and beyond, what stands there."""
     number = order(sync)["referenceNumber"]
     sync.sync_out()
-    sync.visma.control("POST", f"invoices/{number}/pay", {"amount": 100})
+    sync.visma.pay(number, 100)
     rule = {"fault": fault, "path": "record_payment", "times": 2}
     sync.chargebee.control("faults", [rule])
     sync.sync_out()
@@ -241,7 +238,7 @@ def test_what_takes_effect_long_after_the_caller_gave_up_is_there_once(sync: Syn
     number = order(sync)["referenceNumber"]
     if path == "record_payment":
         sync.sync_out()
-        sync.visma.control("POST", f"invoices/{number}/pay", {"amount": 100})
+        sync.visma.pay(number, 100)
     sync.chargebee.control("faults", [{"fault": "late_commit", "path": path, "times": 2, "seconds": 1}])
     sync.sync_out()
     sync.chargebee.control("faults", [])
@@ -285,7 +282,7 @@ def test_an_invoice_voided_unpaid_is_voided(sync: Sync) -> None:
 def test_an_invoice_voided_with_payments_loses_them_first(sync: Sync) -> None:
     """`remove_payment`, then `void`."""
     number = order(sync)["referenceNumber"]
-    sync.visma.control("POST", f"invoices/{number}/pay", {"amount": 50})
+    sync.visma.pay(number, 50)
     sync.sync_out()
     sync.visma.control("PATCH", f"invoices/{number}", {"status": "Voided"})
     posts(sync)
@@ -302,14 +299,14 @@ def test_changed_lines_of_an_unpaid_invoice_make_a_new_one(sync: Sync) -> None:
     sync.sync_out()
     assert imported(sync, number)["status"] == "voided"
     assert imported(sync, number, "--2")["total"] == imported(sync, number)["total"] * 2
-    sync.visma.control("POST", f"invoices/{number}/pay", {"amount": 10})
+    sync.visma.pay(number, 10)
     sync.sync_out()
     assert imported(sync, number, "--2")["amount_paid"] == 1_000
 
 
 def test_changed_lines_of_a_paid_invoice_are_rejected_with_what_to_do(sync: Sync) -> None:
     number = order(sync)["referenceNumber"]
-    sync.visma.control("POST", f"invoices/{number}/pay", {"amount": 10})
+    sync.visma.pay(number, 10)
     sync.sync_out()
     change_amounts(sync, number)
     report = sync.sync_out()["invoices"].total
@@ -337,7 +334,7 @@ def test_a_credit_note_is_imported_for_its_invoice(sync: Sync) -> None:
     """An adjustment where the invoice is open."""
     number = order(sync)["referenceNumber"]
     sync.sync_out()
-    note = sync.visma.control("POST", f"invoices/{number}/credit", {})["credit_note"]
+    note = sync.visma.credit(number)
     sync.sync_out()
     found = sync.chargebee.read(f"/credit_notes/VC-{note['referenceNumber']}")["credit_note"]
     assert (found["type"], found["total"], found["reference_invoice_id"]) == (

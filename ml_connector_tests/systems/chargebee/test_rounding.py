@@ -126,7 +126,7 @@ def test_a_rounded_credit_note_of_visma_s_is_imported_to_the_cent(open_one: Open
     """Its lines, its VAT and what was rounded off come to Visma's total; so much less is due of the invoice."""
     sync = open_one(flows=ONLY)
     number = order(sync, {"price": "100.00", "quantity": 2}, {"price": "33.33", "quantity": 1})["referenceNumber"]
-    note = sync.visma.control("POST", f"invoices/{number}/credit", {"lines": [1]})["credit_note"]
+    note = sync.visma.credit(number, 1)
     amount = round(note["amount"] + off / 100, 2)
     rounded = {"amount": amount, "amountInCurrency": amount}
     sync.visma.control("PATCH", f"credit-notes/{note['referenceNumber']}", rounded)
