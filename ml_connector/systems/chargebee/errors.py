@@ -70,6 +70,10 @@ ERRORS = ErrorTable(
         ),
         Rule(400, Action.FAIL_RECORD, "limit", _FULL, code="resource_limit_exceeded"),
         Rule(400, Action.REJECT_RECORD, "duplicate", "it exists already: {detail}", code=DUPLICATE),
+        # What Visma's company was paid after its midnight is dated tomorrow by UTC: it is taken once that day begins.
+        Rule(
+            400, Action.FAIL_RECORD, "date", "Chargebee does not take a payment's day yet: {detail}", detail=r"\[date\]"
+        ),
         Rule(400, Action.REJECT_RECORD, "validation", "Chargebee refuses it: {detail}"),
         Rule(409, Action.REJECT_RECORD, "state", "its state at Chargebee does not allow that: {detail}"),
         # The key of an idempotent call came with other content: what the first call did is looked up next time.

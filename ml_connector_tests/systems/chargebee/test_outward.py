@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -196,6 +197,25 @@ def test_what_is_paid_already_is_imported_as_paid(sync: Sync) -> None:
     sync.sync_out()
     assert posts(sync) == ["/invoices/import_invoice"]
     assert (imported(sync, number)["status"], len(imported(sync, number)["linked_payments"])) == ("paid", 1)
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_payment_of_a_day_that_has_not_begun_there_is_recorded_when_it_has(sync: Sync, *, known: bool) -> None:
+    """After midnight in Oslo it is still yesterday by UTC: nobody has to replay it, and it is recorded once."""
+    number = order(sync)["referenceNumber"]
+    if known:
+        sync.sync_out()
+    sync.visma.pay(number, 100)
+    row = sync.visma.http.get(f"/v1/customerinvoice/{number}").json()
+    tomorrow = f"{(sync.now() + timedelta(days=1)).date()}T00:00:00"
+    applied = [{**one, "applicationDate": tomorrow} for one in row["applications"]]
+    sync.visma.control("PATCH", f"invoices/{number}", {"applications": applied})
+    assert sync.sync_out()["invoices"].total.failed == 1
+    assert "day yet" in (sync.state_out("invoices", f"Invoice-{number}").reason or "")
+    sync.later(days=1)
+    for _ in range(2):
+        sync.sync_out()
+    assert (imported(sync, number)["amount_paid"], len(imported(sync, number)["linked_payments"])) == (10_000, 1)
 
 
 def test_more_than_the_total_was_paid_before_the_import(sync: Sync) -> None:
