@@ -16,6 +16,9 @@ from ml_connector.simulators import mailchimp, visma
 from ml_connector.simulators.server import Served, serve
 from ml_connector.store.vault import new_key
 from ml_connector_tests.defs.place import PROJECT, Place
+from ml_connector_tests.defs.two_way import TwoWay
+from ml_connector_tests.simulators.chargebee_support import Chargebee, serve_chargebee
+from ml_connector_tests.simulators.visma_support import Visma, serve_visma
 
 SOURCE = visma.VismaSettings(customers=12, awkward=False, contacts_share=0)
 TARGET = mailchimp.MailchimpSettings()
@@ -63,6 +66,33 @@ def place(home: Home, source_server: Served, target_server: Served) -> Place:
     return place
 
 
+@pytest.fixture(scope="session")
+def chargebee_site() -> Iterator[Chargebee]:
+    """One Chargebee for all tests; use `two_way`."""
+    with serve_chargebee(plan="custom") as served:
+        yield served
+
+
+@pytest.fixture(scope="session")
+def visma_company() -> Iterator[Visma]:
+    """Another Visma, with books, for all tests; use `two_way`."""
+    with serve_visma() as served:
+        yield served
+
+
+@pytest.fixture
+def two_way(home: Home, chargebee_site: Chargebee, visma_company: Visma) -> TwoWay:
+    """A furnished home whose Chargebee is read, too: one subscription, and nothing read yet."""
+    chargebee_site.start_over()
+    visma_company.start_over()
+    place = TwoWay(home, None, None, chargebee_site, visma_company)  # type: ignore[arg-type]
+    place.configure_both()
+    item = {"item_price_id": "lisens", "item_type": "plan", "unit_price": 120_000}
+    year = {"billing_period": 1, "billing_period_unit": "year", "tax_rate": 25, "tax_name": "MVA"}
+    chargebee_site.subscribe(items=[item], **year)
+    return place
+
+
 @pytest.fixture
 def instance() -> Iterator[dg.DagsterInstance]:
     """A Dagster that is gone after the test."""
@@ -71,7 +101,7 @@ def instance() -> Iterator[dg.DagsterInstance]:
 
 
 @pytest.fixture
-def own(place: Place) -> Iterator[dg.DagsterInstance]:
+def own(home: Home) -> Iterator[dg.DagsterInstance]:
     """The home's own Dagster, as other processes see it."""
-    with place.instance() as instance:
+    with dg.DagsterInstance.from_config(str(home.dagster_home)) as instance:
         yield instance
