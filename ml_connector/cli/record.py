@@ -172,7 +172,7 @@ def _show(found: dict[str, Any], payload: bool) -> None:
             "Flow": "flow",
             "Outcome": "outcome",
             "Linked to": "target_id",
-            "Why": lambda row: row["rule"] or row["reason"],
+            "Why": lambda row: ": ".join(filter(None, (row["rule"], row["reason"]))),
             "Since": "first_seen",
             "Due again": "due_at",
             "Attempts": "attempts",
