@@ -1,4 +1,4 @@
-"""`make bench`: what a sync of 100,000 customers costs, beyond an empty run of the same job.
+"""`make bench`: what a sync of 100,000 customers costs, and one of 20,000 events, beyond an empty run of the same job.
 
 Every figure comes from a process of its own, the simulators run in others. Single figures of a shared machine are
 noisy; the ratios of one run are what counts.
@@ -38,9 +38,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--customers", type=int, default=100_000)
     parser.add_argument(
-        "--only", choices=("mailchimp", "hubspot", "chargebee", "webhooks"), help="leave out everything else"
+        "--only", choices=("mailchimp", "hubspot", "chargebee", "inward", "webhooks"), help="leave out everything else"
     )
     parser.add_argument("--puts", type=int, default=4_000, help="customers of the run with single writes")
+    parser.add_argument("--events", type=int, default=20_000, help="events of Chargebee that are read and posted")
     parser.add_argument("--without-memory", action="store_true", help="leave out the run with four times as many")
     asked = parser.parse_args()
 
@@ -50,6 +51,8 @@ def main() -> None:
         hubspot(asked.customers)
     if asked.only in (None, "chargebee"):
         chargebee()
+    if asked.only in (None, "inward"):
+        inward(asked.events)
     if asked.only in (None, "webhooks"):
         webhooks()
 
@@ -216,6 +219,57 @@ def billed(number: int) -> None:
             rows.append(("every open one paid", sync(home)))
             calls_each("paid invoices", rows[-1][1], "invoices", LOOK + 1)
     show(rows, None)
+
+
+EVENTS_EACH = 4
+"""Of a new subscription of a new customer, in the simulator; one of them is its invoice, which is posted."""
+QUARTER = 4
+LEAST = {"cpu": 0.1, "peak_mb": 10.0}
+"""What is smaller says nothing of how it grows."""
+
+
+def inward(events: int) -> None:
+    """What comes back: events that are read, and their invoices, of which each becomes a transaction."""
+    rows: list[tuple[str, Figures]] = []
+    with site(0, *SITE, target="chargebee", visma=books(0)) as (home, _):
+        sync(home)
+        empty = sync(home)
+        rows.append(("empty run", empty))
+    few = came_back(events // QUARTER, rows)
+    many = came_back(events, rows)
+    first, unchanged, floor = many
+    show(rows, empty)
+    posted = first["by_flow"]["journals"]
+    goal(f"{posted['sent']:,} invoices posted: calls for each", posted["calls"] / posted["sent"], 1.01)
+    goal("nothing changed: writes", unchanged["writes"], 0)
+    growth, share = (over(first, empty, name) / max(over(few[0], empty, name), least) for name, least in LEAST.items())
+    goal(f"{QUARTER} times the events: at most so many times the CPU", growth, 1.2 * QUARTER)
+    goal(f"{QUARTER} times the events: at most 1.2 times the memory", share, 1.2)
+    console.print(
+        f"Ratios: reading and posting {over(first, empty, 'cpu') / floor['cpu']:.1f} times the floor's CPU, "
+        f"{over(first, empty, 'wall') / floor['wall']:.1f} times its time, "
+        f"unchanged pass {over(unchanged, empty, 'cpu') / floor['cpu']:.1f} times its CPU."
+    )
+
+
+def came_back(events: int, rows: list[tuple[str, Figures]]) -> tuple[Figures, Figures, Figures]:
+    """So many events are read and posted; read again; and what plain calls take for the same. Each also as a row."""
+    with site(0, *SITE, target="chargebee", visma=books(0)) as (home, running):
+        with simulated(running["chargebee"]) as chargebee:
+            body = {"events": events, "subscriptions": events // EVENTS_EACH}
+            chargebee.post("flood", json=body, timeout=600).raise_for_status()
+        first = sync(home)
+        sent = first["by_flow"]["journals"]["sent"]
+        if sent < events // EVENTS_EACH:
+            sys.exit(f"Of {events:,} events came {sent:,} transactions.")
+        unchanged = sync(home, "--full")
+        floor = child("benchmarks.floor_inward", running["chargebee"].url, running["visma"].url, str(sent))
+    rows += [
+        (f"{events:,} events read, {sent:,} invoices posted", first),
+        ("full read, nothing changed", unchanged),
+        ("floor: httpx reads and posts the same", floor),
+    ]
+    return first, unchanged, floor
 
 
 def calls_each(what: str, figures: Figures, flow: str, limit: float) -> None:
