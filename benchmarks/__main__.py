@@ -244,7 +244,9 @@ def inward(events: int) -> None:
     goal("nothing changed: writes", unchanged["writes"], 0)
     growth, share = (over(first, empty, name) / max(over(few[0], empty, name), least) for name, least in LEAST.items())
     goal(f"{QUARTER} times the events: at most so many times the CPU", growth, 1.2 * QUARTER)
-    goal(f"{QUARTER} times the events: at most 1.2 times the memory", share, 1.2)
+    goal(f"{events:,} events: at most 80 MB more than an empty run", over(first, empty, "peak_mb"), 80)
+    # A quarter of the usual number fills no landing file with what is made of it, so its buffer is not full.
+    goal(f"{QUARTER} times the events: at most 1.5 times the memory", share, 1.5)
     console.print(
         f"Ratios: reading and posting {over(first, empty, 'cpu') / floor['cpu']:.1f} times the floor's CPU, "
         f"{over(first, empty, 'wall') / floor['wall']:.1f} times its time, "
