@@ -83,7 +83,7 @@ class Inbox:
     def found(self, event_ids: Sequence[str], run_id: str, at: datetime) -> int:
         """A poll met these: they are taken. Returns how many of them no webhook had told of."""
         self.took(event_ids, run_id, at)
-        rows = [
+        rows = (
             {
                 **self._id,
                 "event_id": event_id,
@@ -94,7 +94,7 @@ class Inbox:
                 "run_id": run_id,
             }
             for event_id in event_ids
-        ]
+        )
         with self._database.begin() as connection:
             return sum(connection.execute(_unless_known(self._database, row)).rowcount for row in rows)
 
