@@ -83,20 +83,15 @@ class Inbox:
     def found(self, event_ids: Sequence[str], run_id: str, at: datetime) -> int:
         """A poll met these: they are taken. Returns how many of them no webhook had told of."""
         self.took(event_ids, run_id, at)
-        rows = (
-            {
-                **self._id,
-                "event_id": event_id,
-                "origin": "poll",
-                "state": TAKEN,
-                "received_at": at,
-                "settled_at": at,
-                "run_id": run_id,
-            }
-            for event_id in event_ids
-        )
+        same = {**self._id, "origin": "poll", "state": TAKEN, "received_at": at, "settled_at": at, "run_id": run_id}
+        untold = 0
         with self._database.begin() as connection:
-            return sum(connection.execute(_unless_known(self._database, row)).rowcount for row in rows)
+            for begin in range(0, len(event_ids), CHUNK):
+                part = [*dict.fromkeys(event_ids[begin : begin + CHUNK])]
+                known = select(func.count()).where(self._mine(), among(inbox.c.event_id, part))
+                untold += len(part) - connection.execute(known).scalar_one()
+                self._database.upsert(connection, inbox, [{"event_id": one} for one in part], [], same)
+        return untold
 
     def refuse(self, event_ids: Sequence[str], reason: str, run_id: str, at: datetime) -> None:
         """The system knows no such events."""
