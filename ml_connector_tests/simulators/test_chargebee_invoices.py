@@ -72,6 +72,66 @@ def test_an_address_that_would_change_the_tax_is_refused(invoiced: Chargebee) ->
     assert refusal(answer) == (400, "param_wrong_value", "billing_address[country]")
 
 
+def test_an_address_without_a_country_would_change_the_tax(invoiced: Chargebee) -> None:
+    """Cleared it is refused, and nothing of the call is kept; without tax the country may change."""
+    form = {"billing_address": {"line1": "Sjøgata 2", "country": ""}, "po_number": "PO-9"}
+    assert refusal(invoiced.post("/invoices/VN-1/update_details", **form))[2] == "billing_address[country]"
+    assert (the_invoice(invoiced)["billing_address"]["line1"], "po_number" in the_invoice(invoiced)) == (
+        "Storgata 1",
+        False,
+    )
+    line = {"description": "Lisens", "amount": 10_000}
+    invoiced.invoice("VN-2", total=10_000, line_items=[line], taxes=[])
+    abroad = invoiced.done("/invoices/VN-2/update_details", billing_address={"country": "SE"})["invoice"]
+    assert abroad["billing_address"]["country"] == "SE"
+
+
+def test_an_empty_value_of_an_address_clears(invoiced: Chargebee) -> None:
+    """Or is ignored; nobody documents it."""
+    for setting, left in (("ignore", "9008"), ("clear", None)):
+        invoiced.configure(empty_value=setting)
+        changed = invoiced.done("/invoices/VN-1/update_details", billing_address={"zip": ""})["invoice"]
+        assert (changed["billing_address"].get("zip"), changed["billing_address"]["city"]) == (left, "Tromsø")
+
+
+def test_what_is_left_out_of_an_address_stays_or_goes(invoiced: Chargebee) -> None:
+    """Nothing tells which: left-out values stay, and these are values of a value."""
+    invoiced.configure(partial_address="replace")
+    changed = invoiced.done("/invoices/VN-1/update_details", billing_address={"country": "NO", "city": "Bodø"})
+    address = changed["invoice"]["billing_address"]
+    assert (address["city"], address.get("line1")) == ("Bodø", None)
+
+
+@pytest.mark.parametrize(
+    ("name", "longest"),
+    [("vat_number", 20), ("vat_number_prefix", 10), ("po_number", 100), ("comment", 300)],
+)
+def test_details_have_their_lengths(invoiced: Chargebee, name: str, longest: int) -> None:
+    """One more character is refused."""
+    fits, too_long = {name: "1" * longest}, {name: "1" * (longest + 1)}
+    assert invoiced.done("/invoices/VN-1/update_details", **fits, billing_address=ADDRESS)
+    answer = invoiced.post("/invoices/VN-1/update_details", **too_long, billing_address=ADDRESS)
+    assert refusal(answer) == (400, "param_wrong_value", name)
+
+
+def test_a_vat_number_of_another_country_is_refused(invoiced: Chargebee) -> None:
+    """Where the site checks them: at the import, and later."""
+    invoiced.configure(vat_check=True)
+    form = {"vat_number": "SE556677889901", "billing_address": ADDRESS}
+    assert refusal(invoiced.post("/invoices/VN-1/update_details", **form))[2] == "vat_number"
+    whole = invoice_form(invoiced, "VN-2", **form)
+    assert refusal(invoiced.post("/invoices/import_invoice", **whole))[2] == "vat_number"
+
+
+def test_a_comment_is_added_and_the_invoice_does_not_show_it(invoiced: Chargebee) -> None:
+    """A second one takes no other one's place."""
+    for text in ("First", "Second"):
+        invoiced.done("/invoices/VN-1/update_details", comment=text)
+    rows = invoiced.control("records/comments")["records"]
+    assert [(row["entity_id"], row["notes"]) for row in rows] == [("VN-1", "First"), ("VN-1", "Second")]
+    assert "Second" not in str(the_invoice(invoiced))
+
+
 @pytest.mark.parametrize("form", [{"total": 1}, {"line_items": [{"amount": 1}]}, {"due_date": 1}])
 def test_amounts_and_lines_cannot_be_edited(invoiced: Chargebee, form: dict[str, Any]) -> None:
     """There is no such parameter."""

@@ -3,7 +3,7 @@
 | call                                 | body or parameters                 | answer                            |
 | ------------------------------------ | ---------------------------------- | --------------------------------- |
 | GET /_simulator/summary              |                                    | rows, events, writes, refusals    |
-| GET /_simulator/records/{kind}       | ?offset=0&count=1000               | rows of `customers`, `invoices`,  |
+| GET /_simulator/records/{kind}       | ?offset=0&count=1000               | rows of `customers`, `comments`,  |
 |                                      |                                    | ... and their total               |
 | POST /_simulator/records/{kind}/{id} | {"set": {..}, "remove": [..]}      | the row; nothing is raised        |
 | POST /_simulator/customers           | {"id", "email", ...}               | the customer, made in the console |

@@ -86,7 +86,7 @@ def create(site: Site, call: Call) -> Reply:
     params = call.params(site, CREATE_CUSTOMER)
     values = _given(site, params)
     values.pop("id", None)
-    _check_vat(site, params.get("vat_number"), params.objects.get("billing_address", {}))
+    check_vat(site, params.get("vat_number"), params.objects.get("billing_address", {}))
     if (billing := address(params.objects.get("billing_address", {}))) is not None:
         values["billing_address"] = billing
     if identifiers := params.items("entity_identifiers"):
@@ -114,7 +114,7 @@ def update_billing_info(site: Site, call: Call) -> Reply:
     """Replaces the whole set: what is left out is removed, the VAT number too (section 3.3)."""
     params = call.params(site, UPDATE_BILLING_INFO)
     customer = site.customers.find(call.args["id"])
-    _check_vat(site, params.get("vat_number"), params.objects.get("billing_address", {}))
+    check_vat(site, params.get("vat_number"), params.objects.get("billing_address", {}))
     for name in (*BILLING_INFO, "billing_address"):
         customer.pop(name, None)
     customer.update(_given(site, params))
@@ -172,7 +172,7 @@ def _identifiers(site: Site, identifiers: Mapping[int, Mapping[str, Any]]) -> li
     ]
 
 
-def _check_vat(site: Site, number: str | None, billing: Mapping[str, Any]) -> None:
+def check_vat(site: Site, number: str | None, billing: Mapping[str, Any]) -> None:
     """With VAT enabled, a number is validated and can be rejected (section 3.1)."""
     country = billing.get("country")
     if site.settings.vat_check and number and country and not number.startswith(country):

@@ -7,7 +7,7 @@ from typing import Any
 from ml_connector.simulators.chargebee import transactions
 from ml_connector.simulators.chargebee.balances import invoice_event, payment_event, settle, unpaid_status, with_values
 from ml_connector.simulators.chargebee.credit_rows import credit_event, new_credit_note, note_adjustment
-from ml_connector.simulators.chargebee.customers import address
+from ml_connector.simulators.chargebee.customers import address, check_vat
 from ml_connector.simulators.chargebee.document_tables import IMPORT_INVOICE, RECURRING
 from ml_connector.simulators.chargebee.documents import Document, read_document
 from ml_connector.simulators.chargebee.errors import Problem, duplicate, missing, wrong_value
@@ -38,6 +38,7 @@ def import_invoice(site: Site, call: Call) -> Reply:
     _check_lines(site, customer, document)
     _check_total(site, params, document)
     _check_dates(site, params)
+    check_vat(site, params.get("vat_number"), params.objects.get("billing_address", {}))
     status = _status(site, params)
     invoice = _invoice(site, params, customer, currency, status, document)
     site.add(site.invoices, invoice)

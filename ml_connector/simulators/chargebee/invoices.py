@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from ml_connector.simulators.chargebee.balances import (
     changed,
     invoice_event,
@@ -10,8 +13,9 @@ from ml_connector.simulators.chargebee.balances import (
     release_credits,
     settle,
 )
+from ml_connector.simulators.chargebee.comments import add_comment
 from ml_connector.simulators.chargebee.credit_rows import credit_event, new_credit_note, note_adjustment
-from ml_connector.simulators.chargebee.customers import address
+from ml_connector.simulators.chargebee.customers import address, check_vat
 from ml_connector.simulators.chargebee.document_tables import COMMENT, UPDATE_DETAILS, VOID_INVOICE
 from ml_connector.simulators.chargebee.errors import missing, not_found, wrong_state, wrong_value
 from ml_connector.simulators.chargebee.line_pages import page_of
@@ -19,6 +23,7 @@ from ml_connector.simulators.chargebee.lists import Listing, elements
 from ml_connector.simulators.chargebee.pages import answer_list
 from ml_connector.simulators.chargebee.protocol import Call, Methods, Reply, ok
 from ml_connector.simulators.chargebee.site import Resource, Site
+from ml_connector.simulators.chargebee.tables import ADDRESS
 
 LISTING = Listing(
     name="invoice",
@@ -56,22 +61,30 @@ REFERENCES = Listing(
 
 
 def update_details(site: Site, call: Call) -> Reply:
-    """Header data alone; amounts and lines of a closed invoice cannot be edited."""
+    """Header data alone; amounts and lines of a closed invoice cannot be edited. The customer stays what it is.
+
+    Everything is checked before anything is kept. A comment is added to those of the invoice, which does not show them.
+    """
     params = call.params(site, UPDATE_DETAILS)
     invoice = site.invoices.find(call.args["id"])
     if invoice["status"] == "voided":
         raise wrong_state("The details of a voided invoice cannot be changed")
-    billing = params.objects.get("billing_address", {})
-    if not billing and ("vat_number" in params.scalars or "vat_number_prefix" in params.scalars):
-        raise wrong_value("vat_number", "can only be changed together with billing_address")
-    before = invoice.get("billing_address", {})
-    if invoice["tax"] and billing.get("country", before.get("country")) != before.get("country"):
-        raise wrong_value("billing_address[country]", "cannot be changed because the applied tax would change")
-    for kind in ("billing_address", "shipping_address"):
-        if sent := params.objects.get(kind):
-            merged = address({**invoice.get(kind, {}), **sent})  # what is left out stays
-            if merged is not None:
-                invoice[kind] = {**merged, "object": kind}
+    if "billing_address" not in params.objects:
+        for name in ("vat_number", "vat_number_prefix"):
+            if name in params.scalars:
+                raise wrong_value(name, "can only be changed together with billing_address")
+    addresses: dict[str, Resource | None] = {
+        kind: _address_after(site, invoice.get(kind, {}), params.objects[kind])
+        for kind in ("billing_address", "shipping_address")
+        if kind in params.objects
+    }
+    if "billing_address" in addresses:
+        _check_tax(invoice, addresses["billing_address"] or {})
+        check_vat(site, params.get("vat_number"), addresses["billing_address"] or {})
+    for kind, given in addresses.items():
+        invoice.pop(kind, None)
+        if given is not None:
+            invoice[kind] = {**given, "object": kind}
     for name in ("vat_number", "vat_number_prefix", "po_number"):
         if params.get(name) is not None:
             invoice[name] = params.scalars[name]
@@ -80,9 +93,26 @@ def update_details(site: Site, call: Call) -> Reply:
     if descriptor := params.objects.get("statement_descriptor"):
         shown = {"id": site.new_id("sd"), **descriptor, "object": "statement_descriptor"}
         invoice["statement_descriptor"] = shown
+    if params.get("comment") is not None:
+        add_comment(site, call.actor, "invoice", invoice["id"], params.get("comment"))
     site.touch(invoice)
     changed(site, call.actor, invoice)
     return ok(invoice=invoice)
+
+
+def _address_after(site: Site, before: Resource, sent: Mapping[str, Any]) -> Resource | None:
+    """The address once some of it was sent; None where nothing is left of it. Left-out values stay, or go."""
+    if site.settings.empty_value == "ignore":
+        sent = {**sent, **{name: before.get(name) for name, value in sent.items() if value is None}}
+    stays = before if site.settings.partial_address == "merge" else {}
+    kept = {name: value for name, value in {**stays, **sent}.items() if name in ADDRESS and value is not None}
+    return address(kept) if kept.keys() - {"validation_status"} else None
+
+
+def _check_tax(invoice: Resource, billing: Resource) -> None:
+    """400 where another country would change the tax that was applied."""
+    if invoice["tax"] and billing.get("country") != invoice.get("billing_address", {}).get("country"):
+        raise wrong_value("billing_address[country]", "cannot be changed because the applied tax would change")
 
 
 def void(site: Site, call: Call) -> Reply:

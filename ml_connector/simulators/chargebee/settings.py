@@ -92,6 +92,9 @@ class ChargebeeSettings(SimulatorSettings):
     void_reason_required: bool = False
     void_credit_note: bool = False
     """Site settings for voiding (section 4.2)."""
+    partial_address: Literal["merge", "replace"] = "merge"
+    """What `update_details` does to the attributes of an address that are left out. Left-out values stay, and nothing
+    tells whether that is meant of these, too (section 4.2)."""
     vat_check: bool = False
     """Whether EU/UK VAT is enabled, so that a number without its country's prefix is rejected (section 3.1)."""
     delete_seconds: float = 120.0

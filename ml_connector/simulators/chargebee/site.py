@@ -86,6 +86,7 @@ class Site:
         self.customers, self.subscriptions = Rows("customer"), Rows("subscription")
         self.invoices, self.credit_notes = Rows("invoice"), Rows("credit_note")
         self.transactions, self.references = Rows("transaction"), Rows("payment_reference_number")
+        self.comments = Rows("comment")
         self.cards: dict[str, Resource] = {}
         self.unbilled: dict[str, list[tuple[Resource, Resource]]] = {}
         self.plans: dict[str, Plan] = {}
@@ -114,6 +115,7 @@ class Site:
             "credit_notes": self.credit_notes,
             "transactions": self.transactions,
             "payment_reference_numbers": self.references,
+            "comments": self.comments,
         }
 
     def state(self, offset: int, count: int) -> Any:
