@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from ml_connector.engine.by_hand import HANDLED, is_handled
 from ml_connector.engine.claims import Claims, wish_of
@@ -185,7 +185,7 @@ class _Plan:
                 return replace(self, resolved=known).deliver(desired)
             return self.skip(desired.rule) if not desired.create else self._wait(self.resolved)
         body = desired.body if self.resolved is None else self.resolved.body
-        digest = digest_of(body if desired.basis is None else desired.basis)
+        digest = digest_of(body if desired.basis is None else _basis(desired.basis, desired, body))
         if self._is_confirmed(digest, document=desired.basis is not None):
             if self.linked_to == desired.claim:
                 unchanged = self._settle(Outcome.UNCHANGED)
@@ -353,6 +353,12 @@ def assemble(
         )
         for version, payload in zip(versions, payloads, strict=True)
     ]
+
+
+def _basis(basis: Mapping[str, Any], desired: Desired, body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What decides about a document: its own basis, and what of its needs does so as well."""
+    deciding = [name for name, need in desired.needs.items() if need.decides and name in body]
+    return {**basis, **{name: body[name] for name in deciding}} if deciding else basis
 
 
 def _operation(linked_to: str | None, claim: str, old_is_shared: bool) -> Operation:

@@ -81,6 +81,7 @@ class Need(NamedTuple):
         optional: without it the record is sent all the same, and the body has nothing there. Where `key` says who
             brings it, that record has its chance first; delivered later, it makes the one that needs it due again.
         unless: an object about which the target said this does not count.
+        decides: of a document: this belongs to its basis, too, so that another fact makes it be sent again.
     """
 
     flow: str
@@ -91,6 +92,7 @@ class Need(NamedTuple):
     record: bool = False
     optional: bool = False
     unless: str | None = None
+    decides: bool = False
 
 
 class Desired(NamedTuple):

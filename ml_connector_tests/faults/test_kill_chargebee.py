@@ -68,6 +68,11 @@ class Site:
         found: dict[str, Any] = self.chargebee.read(f"/invoices/VN-{number}")["invoice"]
         return found
 
+    def comments(self) -> list[tuple[str, str]]:
+        """Of which invoice, and what it says, in their order."""
+        rows = self.chargebee.control("records/comments")["records"]
+        return [(row["entity_id"], row["notes"]) for row in rows]
+
 
 @pytest.fixture(scope="module")
 def servers() -> Iterator[tuple[Chargebee, Visma]]:
@@ -87,7 +92,7 @@ def site(tmp_path: Path, servers: tuple[Chargebee, Visma]) -> Site:
 @pytest.mark.parametrize("minutes", [30, 0], ids=["keys known", "keys forgotten"])
 def test_killed_between_any_two_calls(site: Site, minutes: int) -> None:
     """failures.md 20: at every place something is under way of each kind, and in the end all of it stands once."""
-    paid, credited, voided, renamed, fresh = [], [], [], [], []
+    paid, credited, voided, renamed, moved, worded, fresh = [], [], [], [], [], [], []
     site.chargebee.configure(idempotency_minutes=minutes)
     places = PLACES if minutes else CHARGEBEE_CHECKPOINTS
     assert site.run() == 0
@@ -96,15 +101,21 @@ def test_killed_between_any_two_calls(site: Site, minutes: int) -> None:
         credited.append(site.order())
         voided.append(site.order())
         renamed.append(site.order())
+        moved.append(site.order())
+        worded.append(site.order())
         site.visma.pay(voided[-1], 50)
+        site.visma.pay(worded[-1])
         assert site.run() == 0
         site.visma.pay(paid[-1], 70)
         site.visma.pay(paid[-1], 30)
         site.visma.credit(credited[-1])
         site.visma.control("PATCH", f"invoices/{voided[-1]}", {"status": "Voided"})
         site.visma.control("PATCH", f"invoices/{renamed[-1]}", {"customerRefNumber": f"PO {at}"})
+        site.visma.control("PATCH", f"invoices/{moved[-1]}", {"invoiceAddress": {"city": f"By {at}"}})
+        site.visma.control("PATCH", f"invoices/{worded[-1]}", {"invoiceText": f"Text {at}"})
         fresh.append(site.order())
         site.visma.patch(mainContact={"phone1": f"+47 {at}"}, mainAddress={"city": f"By {at}"})
+        site.visma.patch(vatRegistrationId=f"NO{at}")
         assert site.run(place) == KILLED, place
         site.chargebee.configure(idempotency_minutes=minutes)
     places = PLACES if minutes else CHARGEBEE_CHECKPOINTS
@@ -115,9 +126,18 @@ def test_killed_between_any_two_calls(site: Site, minutes: int) -> None:
     assert {site.invoice(number)["status"] for number in voided} == {"voided"}
     assert {site.invoice(number)["total"] for number in fresh} == {25_000}
     assert [site.invoice(number)["po_number"] for number in renamed] == [f"PO {at}" for at in range(len(places))]
+    assert [site.invoice(number)["billing_address"]["city"] for number in moved] == [
+        f"By {at}" for at in range(len(places))
+    ]
+    last = len(places) - 1
+    assert {site.invoice(number)["vat_number"] for number in (*renamed, *moved, *fresh)} == {f"NO{last}"}
+    comments = [(f"VN-{number}", f"Text {at}") for at, number in enumerate(worded)]
+    assert (sorted({*site.comments()}), not minutes or len(site.comments()) == len(comments)) == (
+        sorted(comments),
+        True,
+    )
     notes = [note["reference_invoice_id"] for note in site.chargebee.listed("credit_notes", limit=100)]
     assert sorted(notes) == sorted({*notes})
     assert {f"VN-{number}" for number in credited} <= {*notes}
     customer = site.chargebee.read(f"/customers/V-{ORDINARY}")["customer"]
-    last = len(places) - 1
     assert (customer["phone"], customer["billing_address"]["city"]) == (f"+47 {last}", f"By {last}")

@@ -34,6 +34,17 @@ def test_state_and_summary_tell_everything(chargebee: Chargebee) -> None:
     assert chargebee.control("records/invoices")["total"] == 1
 
 
+def test_what_was_sent_is_told(chargebee: Chargebee) -> None:
+    """Decoded, with what was refused, until it is asked for anew."""
+    chargebee.customer(billing_address={"city": "Tromsø"})
+    chargebee.post("/customers", id=KARI)
+    told = chargebee.control("sent")
+    assert [one["path"] for one in told] == ["/customers", "/customers"]
+    assert told[0]["parameters"]["billing_address[city]"] == "Tromsø"
+    chargebee.anonymous.delete("/_simulator/sent")
+    assert chargebee.control("sent") == []
+
+
 def test_a_reset_starts_over(chargebee: Chargebee) -> None:
     """No rows, no events, numbers from one, keys and limits unused."""
     chargebee.subscribe()

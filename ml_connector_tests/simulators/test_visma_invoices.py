@@ -150,6 +150,22 @@ def test_lines_come_with_the_list_and_other_blocks_on_demand(visma: Visma, param
     assert block in visma.http.get(f"{INVOICES}/{rows[0]['referenceNumber']}").json()
 
 
+def test_an_address_and_a_text_that_are_changed_come_with_the_list(visma: Visma) -> None:
+    """The rest of the address stays, and the customer's own is another matter."""
+    before = visma.control("GET", f"invoices/{visma.all(INVOICES)[0]['referenceNumber']}")
+    patch = {"invoiceAddress": {"city": "Vadsø"}, "invoiceText": "Deres ordre 7"}
+    visma.control("PATCH", f"invoices/{before['referenceNumber']}", patch)
+    after = next(
+        row
+        for row in visma.all(INVOICES, expandInvoiceAddress="true")
+        if row["referenceNumber"] == before["referenceNumber"]
+    )
+    assert (after["invoiceAddress"]["city"], after["invoiceText"]) == ("Vadsø", "Deres ordre 7")
+    assert after["invoiceAddress"]["addressLine1"] == before["invoiceAddress"]["addressLine1"]
+    assert after["lastModifiedDateTime"] > before["lastModifiedDateTime"]
+    assert visma.read(before["customer"]["number"])["invoiceAddress"]["city"] != "Vadsø"
+
+
 def test_a_page_of_invoices_is_small(visma: Visma) -> None:
     """failures.md 5: this endpoint gives fewer rows at once than that of customers."""
     visma.configure(max_page_size={"customerinvoice": 25})

@@ -110,6 +110,8 @@ def _endpoint(site: Site, path: str, methods: Methods) -> Endpoint:
         try:
             handler = _admit(site, request, methods)
             pairs = pairs_of(body, request.headers.get("content-type", "")) if request.method == "POST" else []
+            if request.method == "POST":
+                site.sent.append({"path": request.url.path.removeprefix(API), "parameters": dict(pairs)})
             call = Call(
                 method=request.method,
                 args=request.path_params,

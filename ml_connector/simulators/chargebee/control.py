@@ -6,6 +6,8 @@
 | GET /_simulator/records/{kind}       | ?offset=0&count=1000               | rows of `customers`, `comments`,  |
 |                                      |                                    | ... and their total               |
 | POST /_simulator/records/{kind}/{id} | {"set": {..}, "remove": [..]}      | the row; nothing is raised        |
+| GET, DELETE /_simulator/sent         |                                    | paths and parameters of the last  |
+|                                      |                                    | writes, refused ones too; anew    |
 | POST /_simulator/customers           | {"id", "email", ...}               | the customer, made in the console |
 | POST /_simulator/customers/{id}/card |                                    | the customer, who has a card now  |
 | GET, POST /_simulator/clock          | {"days", "hours", "seconds", "to"} | now, and what became due          |
@@ -64,6 +66,11 @@ def control_routes(site: Site) -> Sequence[BaseRoute]:
             row.pop(name, None)
         return json_response(row)
 
+    async def sent(request: Request) -> Response:
+        if request.method == "DELETE":
+            site.sent.clear()
+        return json_response(list(site.sent))
+
     async def customers(request: Request) -> Response:
         return json_response(_add_customer(site, await read_json(request)))
 
@@ -88,6 +95,7 @@ def control_routes(site: Site) -> Sequence[BaseRoute]:
         Route(f"{CONTROL_PATH}/summary", summary),
         Route(f"{CONTROL_PATH}/records/{{kind}}", records),
         Route(f"{CONTROL_PATH}/records/{{kind}}/{{id}}", edit, methods=["POST"]),
+        Route(f"{CONTROL_PATH}/sent", sent, methods=["GET", "DELETE"]),
         Route(f"{CONTROL_PATH}/customers", customers, methods=["POST"]),
         Route(f"{CONTROL_PATH}/customers/{{id}}/card", card, methods=["POST"]),
         Route(f"{CONTROL_PATH}/clock", clock, methods=["GET", "POST"]),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import string
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from ml_connector.simulators.chargebee.events import Event
 
 Resource = dict[str, Any]
+
+MOST_SENT = 1000
+"""Of how many writes the parameters are remembered."""
 
 _CHARACTERS = string.ascii_letters + string.digits
 
@@ -96,6 +99,7 @@ class Site:
         self.event_counts: Counter[str] = Counter()
         self.refusals: Counter[str] = Counter()
         self.writes: Counter[str] = Counter()
+        self.sent: deque[Resource] = deque(maxlen=MOST_SENT)
         self.busy: set[str] = set()
         self._random = random.Random(self.settings.seed)
         self._version = 0

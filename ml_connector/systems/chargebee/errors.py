@@ -11,6 +11,7 @@ NAME = "Chargebee"
 
 DUPLICATE = "duplicate_entry"
 NOT_FOUND = "resource_not_found"
+BAD_VALUE = 400
 CONFLICT = 409
 MISSING = 404
 

@@ -2,7 +2,7 @@
 
 | change in Visma                  | here                                                          |
 | -------------------------------- | ------------------------------------------------------------- |
-| purchase order number            | `update_details`                                              |
+| order, address, VAT number, text | `update_details`, of what differs (`invoice_details.py`)      |
 | a payment                        | `record_payment` with Visma's number                          |
 | a payment that is taken back     | rejected: money is not taken from an account by a sync        |
 | voided                           | payments are removed, then `void`                             |
@@ -18,7 +18,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
-from urllib.parse import quote
 
 from ml_connector.engine.answered import AnsweredAtOnce, not_done
 from ml_connector.engine.checkpoints import reached
@@ -27,9 +26,11 @@ from ml_connector.engine.records import Change, Outcome, Result
 from ml_connector.engine.unsent import sending
 from ml_connector.http import Answer, CallProblem, RecordRefused, concurrently
 from ml_connector.systems.chargebee.client import ChargebeeClient
+from ml_connector.systems.chargebee.details_writer import DetailsWriter, path_of, times_of
 from ml_connector.systems.chargebee.documents import INVOICE
 from ml_connector.systems.chargebee.errors import DUPLICATE, MISSING
 from ml_connector.systems.chargebee.flow_settings import InvoicesSettings
+from ml_connector.systems.chargebee.invoice_details import text_digest
 from ml_connector.systems.chargebee.invoices import again_id
 from ml_connector.systems.chargebee.line_pages import find
 from ml_connector.systems.chargebee.payments import LINKED, Open, Piece, still_open
@@ -50,6 +51,7 @@ class InvoicesWriter(AnsweredAtOnce[ChargebeeClient]):
         super().__init__(client)
         self._settings = settings
         self._turns = Turns()
+        self._details = DetailsWriter(client)
 
     def deliver(self, changes: Iterable[Change], delivery: Delivery) -> Iterator[Result]:
         def delivered(change: Change) -> Result:
@@ -106,6 +108,8 @@ class InvoicesWriter(AnsweredAtOnce[ChargebeeClient]):
             members["payments"] = [self._payment(number, piece) for number, piece in payments.record]
         try:
             with importing or nullcontext():
+                vat = self._details.vat_of(body["customer"])
+                members |= {name: value for name, value in vat.items() if value}
                 answer = self._client.post("/invoices/import_invoice", members, purpose=change.key)
         except RecordRefused as problem:
             if problem.status == MISSING:
@@ -222,9 +226,9 @@ class InvoicesWriter(AnsweredAtOnce[ChargebeeClient]):
         for link in invoice.get("linked_payments") or ():
             if link.get("txn_status") in LINKED:
                 members = {"transaction": {"id": link["txn_id"]}}
-                self._client.post(f"{_path(invoice_id)}/remove_payment", members, purpose=str(link["txn_id"]))
+                self._client.post(f"{path_of(invoice_id)}/remove_payment", members, purpose=str(link["txn_id"]))
                 reached("chargebee: payment taken off")
-        self._client.post(f"{_path(invoice_id)}/void", {"void_reason_code": self._settings.reason}, purpose="void")
+        self._client.post(f"{path_of(invoice_id)}/void", {"void_reason_code": self._settings.reason}, purpose="void")
         reached("chargebee: invoice voided")
 
     # --- payments ------------------------------------------------------------------------------------------------
@@ -247,18 +251,18 @@ class InvoicesWriter(AnsweredAtOnce[ChargebeeClient]):
                 f"{invoice_id} is paid at Chargebee otherwise than by Visma's payment {numbers}. Take the other "
                 "payment off there, and replay this record.",
             )
-        details = change.body["details"]
-        if any(str(invoice.get(name) or "") != value for name, value in details.items()):
-            self._client.post(f"{_path(invoice_id)}/update_details", details)
-            reached("chargebee: details changed")
+        refused = self._details.follow(change, invoice_id, invoice)
         self._record(invoice_id, payments)
+        if refused is not None:
+            # What was written besides the address is not what was confirmed any more.
+            return refused._replace(uncertain=refused.uncertain or bool(payments.record))
         return self._done(change, outcome, invoice_id, payments.with_recorded())
 
     def _record(self, invoice_id: str, payments: Open) -> None:
         for number, piece in payments.record:
             before = sum(amount for amount, _ in payments.noted.get(number, ()))
             members = {"transaction": self._payment(number, piece)}
-            self._client.post(f"{_path(invoice_id)}/record_payment", members, purpose=f"{number} after {before}")
+            self._client.post(f"{path_of(invoice_id)}/record_payment", members, purpose=f"{number} after {before}")
             reached("chargebee: payment recorded")
 
     def _payment(self, number: str, piece: Piece) -> dict[str, Any]:
@@ -290,6 +294,9 @@ class InvoicesWriter(AnsweredAtOnce[ChargebeeClient]):
         facts = {
             "id": invoice_id,
             "ids": ids,
+            "text": text_digest(body["details"]),
+            "times": times_of(change) + 1,
+            **({"billing": body["customer_billing"]} if "customer_billing" in body else {}),
             **{name: body[name] for name in ("money", "terms", "voided")},
             "payments": {number: [list(piece) for piece in pieces] for number, pieces in noted.items()},
         }
@@ -302,10 +309,6 @@ class InvoicesWriter(AnsweredAtOnce[ChargebeeClient]):
             correlation_id=answer.correlation_id if answer else None,
             aliases=ids,
         )
-
-
-def _path(invoice_id: str) -> str:
-    return f"/invoices/{quote(invoice_id, safe='')}"
 
 
 def _is_credited(invoice: Resource) -> bool:

@@ -19,20 +19,22 @@ from ml_connector.engine.records import Desired, Mapped, Need, Record, Reject, S
 from ml_connector.systems.chargebee.customers import UNREADABLE, id_of, parsed
 from ml_connector.systems.chargebee.fields import as_text
 from ml_connector.systems.chargebee.flow_settings import InvoicesSettings
+from ml_connector.systems.chargebee.invoice_details import details_of, for_import
 from ml_connector.systems.chargebee.money import NotMoney, minor
 from ml_connector.systems.visma.models import CustomerDocument, DocumentLine
 
 INVOICES = "visma.customer_invoices"
 CREDIT_NOTES = "visma.customer_credit_notes"
 INVOICE, CREDIT_NOTE = "Invoice", "CreditNote"
-RELEASED = ("Open", "Closed")
+OPEN = "Open"
+RELEASED = (OPEN, "Closed")
 VOIDED = ("Voided", "Deleted")
 MOST_ROUND_OFF = 99
 MOST = 10**9
 """Pieces on a line, beyond which it is sent as one."""
 OURS = re.compile(r"CB[A-Z2-7]{12}")
 """A reference of ours in Visma: documents that came from Chargebee do not go back."""
-LONGEST = {"description": 250, "po_number": 100, "reference": 100}
+LONGEST = {"description": 250, "reference": 100}
 IMPORTED_ANEW = re.compile(r".+--\d+")
 """What no invoice number may look like, so that no id of one is that of another's re-import."""
 PAYMENTS = ("Payment", "Prepayment")
@@ -71,7 +73,8 @@ def map_invoice(record: Record, settings: InvoicesSettings) -> Mapped:
 
     The body: `document`, the parameters of an import without ids; `payments` by Visma's number, and `paid`, their sum
     where only that is known; `voided`; `details`, what `update_details` changes; `money` and `terms`, digests of what
-    cannot be changed (lines and amounts; days and payment reference); and `customer`, the id of the customer.
+    cannot be changed (lines and amounts; days and payment reference); `customer`, the id of the customer; and, of an
+    open one, `customer_billing`, which changes with the customer's VAT number (`invoice_details.py`).
     """
     document = read_document(record)
     if isinstance(document, Reject):
@@ -93,7 +96,7 @@ def map_invoice(record: Record, settings: InvoicesSettings) -> Mapped:
     except (Inexpressible, NotMoney, ArithmeticError) as error:
         known = isinstance(error, Inexpressible | NotMoney)
         return Reject(str(error) if known else "An amount is beyond all bounds: correct it in Visma.", "inexpressible")
-    details = {"po_number": as_text(document.customer_ref_number)[: LONGEST["po_number"]]}
+    details = details_of(document)
     voided = document.status in VOIDED
     frozen = money.members()
     terms = {
@@ -104,7 +107,7 @@ def map_invoice(record: Record, settings: InvoicesSettings) -> Mapped:
     body = {
         "document": {
             **frozen,
-            **details,
+            **for_import(details),
             **terms,
             "price_type": "tax_exclusive",
             **({"round_off": money.round_off} if money.round_off else {}),
@@ -121,7 +124,7 @@ def map_invoice(record: Record, settings: InvoicesSettings) -> Mapped:
         body,
         create=not voided,
         rule="voided, and not at Chargebee" if voided else None,
-        needs={"customer": _customer(document)},
+        needs=_needs(document),
         basis={name: body[name] for name in ("money", "terms", "payments", "paid", "voided", "details")},
         not_before=_moment(document.document_date),
     )
@@ -345,9 +348,18 @@ def _references(document: CustomerDocument) -> Sequence[str | None]:
     return (document.external_reference, document.customer_ref_number)
 
 
-def _customer(document: CustomerDocument) -> Need:
+def _needs(document: CustomerDocument) -> dict[str, Need]:
+    """The customer; and of an open invoice what the customer's billing address and VAT number were last, by digest.
+
+    One that is settled keeps the VAT number that it was issued with.
+    """
     number = as_text(document.customer and document.customer.number)
-    return Need("customers", number, number, record=True)
+    needs = {"customer": Need("customers", number, number, record=True)}
+    if document.status == OPEN:
+        needs["customer_billing"] = Need(
+            "customers", number, number, fact="billing", record=True, optional=True, decides=True
+        )
+    return needs
 
 
 def _minor(value: Decimal | None, currency: str, what: str, default: int | None = None) -> int:

@@ -77,6 +77,9 @@ class InvoicesFlow(_Flow):
         self.fields: Mapping[str, str] = {
             "id": f"{block.prefix}{{reference_number}}",
             "po_number": "customer_ref_number",
+            "billing_address": "invoice_address, with invoice_contact.business_name as company",
+            "vat_number": "the customer's",
+            "notes, later comment": "invoice_text",
             "payment_reference_numbers": f"payment_reference, as {block.payment_reference}",
             "date, due_date, lines, taxes, total": "the document's own",
             "payments": "applications that are payments",

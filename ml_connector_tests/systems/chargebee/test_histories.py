@@ -113,10 +113,16 @@ step = st.one_of(
         st.sampled_from(("PO-1", "PO-2", None)),
         st.sampled_from(("Open", "Open", "Open", "Voided")),
         st.sampled_from(("2026-10-31", "2026-11-30")),
+        st.sampled_from(("Oslo", "Bodø", "Bodø", "Kiruna")),
+        st.sampled_from(("", "A", "B")),
     ),
     st.tuples(st.just("credit note"), st.sampled_from(NUMBERS)),
     st.tuples(
-        st.just("customer"), st.sampled_from(CUSTOMERS), st.sampled_from(("A", "B")), st.sampled_from(("Oslo", "Bodø"))
+        st.just("customer"),
+        st.sampled_from(CUSTOMERS),
+        st.sampled_from(("A", "B")),
+        st.sampled_from(("Oslo", "Bodø")),
+        st.sampled_from(("NO1", "NO2", "")),
     ),
     st.tuples(st.just("sync"), st.just(FLOWS)),
     st.tuples(st.just("sync"), st.just(FLOWS)),
@@ -134,23 +140,26 @@ step = st.one_of(
 
 
 def bill(number: str, lines: Sequence[tuple[str, str]], payments: dict[str, str], order: str | None, status: str,
-         due: str) -> dict[str, Any]:  # fmt: skip
+         due: str, city: str = "Oslo", text: str = "") -> dict[str, Any]:  # fmt: skip
     rows = [line(at, quantity, price) for at, (quantity, price) in enumerate(lines, 1)]
     applied = [payment(amount, reference) for reference, amount in payments.items()]
+    place = {"addressLine1": "Kaia 3", "city": city, "country": {"id": "SE" if city == "Kiruna" else "NO"}}
     more = {"status": status, "customerRefNumber": order, "documentDueDate": f"{due}T00:00:00"}
+    more |= {"invoiceAddress": place, "invoiceText": text}
     return invoice(number, *rows, customer=CUSTOMERS[int(number) - 1], paid=applied, **more)
 
 
 def play(sync: Outward, step: tuple[Any, ...]) -> None:
     sync.visma.now += timedelta(seconds=1)
     match step:
-        case ("invoice", number, lines, payments, order, status, due):
-            sync.visma.put(bill(number, lines, payments, order, status, due))
+        case ("invoice", number, lines, payments, order, status, due, city, text):
+            sync.visma.put(bill(number, lines, payments, order, status, due, city, text))
         case ("credit note", number):
             note = credit_note(f"9{number}", line(1, "1", "1"), originatorDocRef=number)
             sync.visma.put({**note, "customer": {"number": CUSTOMERS[int(number) - 1], "name": "x"}})
-        case ("customer", number, name, city):
-            sync.visma.put(customer(number, name=name, mainAddress={"city": city, "country": {"id": "NO"}}))
+        case ("customer", number, name, city, vat):
+            place = {"city": city, "country": {"id": "NO"}}
+            sync.visma.put(customer(number, name=name, vatRegistrationId=vat, mainAddress=place))
         case ("sync", names):
             sync.read()
             sync.deliver(*names)
@@ -186,6 +195,7 @@ def verify(sync: Outward) -> None:
             continue
         assert len(mine) == 1, (number, "stands more than once, or not at all")
         _is_the_same(mine[0], row)
+        _has_its_details(sync, mine[0], row)
     payments_once(sync)
 
 
@@ -198,6 +208,22 @@ def _is_the_same(held: dict[str, Any], row: dict[str, Any]) -> None:
     amounts = sorted(round(one["amountPaid"] * 100) for one in row["applications"])
     assert held["amount_paid"] == sum(amounts)
     assert sum(link["txn_amount"] for link in held["linked_payments"]) == sum(amounts)
+
+
+def _has_its_details(sync: Outward, held: dict[str, Any], row: dict[str, Any]) -> None:
+    """Its own address, its customer's VAT number, and its text among notes and comments."""
+    stands, given = held["billing_address"], row["invoiceAddress"]
+    assert (stands["line1"], stands["city"], stands["country"]) == (
+        given["addressLine1"],
+        given["city"],
+        given["country"]["id"],
+    )
+    buyer = sync.visma.rows["visma.customers"][row["customer"]["number"]]
+    assert held.get("vat_number", "") == buyer["vatRegistrationId"]
+    rows = sync.chargebee.control("records/comments")["records"]
+    texts = [note["note"] for note in held.get("notes", ())]
+    texts += [one["notes"] for one in rows if one["entity_id"] == held["id"]]
+    assert not row["invoiceText"] or row["invoiceText"] in texts
 
 
 def payments_once(sync: Outward) -> None:
@@ -235,8 +261,8 @@ def test_any_history_ends_where_visma_says(chargebee: Chargebee, stores: str) ->
     def histories(steps: list[tuple[Any, ...]]) -> None:
         with fresh(chargebee) as sync:
             chargebee.configure(idempotency_stores=stores)
-            begin = [("customer", number, "A", "Oslo") for number in CUSTOMERS]
-            bills = [("invoice", number, [("1", "10"), ("3", "33.33")], {}, "PO-1", "Open", "2026-10-31")
+            begin = [("customer", number, "A", "Oslo", "NO1") for number in CUSTOMERS]
+            bills = [("invoice", number, [("1", "10"), ("3", "33.33")], {}, "PO-1", "Open", "2026-10-31", "Oslo", "A")
                      for number in NUMBERS]  # fmt: skip
             for one in (*begin, *bills, ("sync", FLOWS), *steps):
                 play(sync, one)
