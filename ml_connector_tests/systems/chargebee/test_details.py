@@ -128,8 +128,17 @@ def test_an_import_carries_the_prefix_that_people_entered(sync: Sync) -> None:
     stands = {name: value for name, value in customer(sync)["billing_address"].items() if name in OURS}
     entered = {"vat_number": customer(sync)["vat_number"], "vat_number_prefix": "XI", "billing_address": stands}
     sync.chargebee.done(f"/customers/{KARI}/update_billing_info", **entered)
-    number = imported(sync)
-    assert held(sync, number)["vat_number_prefix"] == "XI"
+    sent(sync)
+    number = order(sync)
+    sync.sync_out()
+    ((path, parameters),) = sent(sync)
+    assert (path, parameters["vat_number_prefix"]) == ("import_invoice", "XI")
+    entered["vat_number_prefix"] = "GB"
+    sync.chargebee.done(f"/customers/{KARI}/update_billing_info", **entered)
+    sync.visma.patch(vatRegistrationId="NO999888777MVA")
+    sync.sync_out()
+    ((_, parameters),) = about(sync, number)
+    assert (parameters["vat_number"], parameters["vat_number_prefix"]) == ("NO999888777MVA", "GB")
 
 
 def test_a_customer_is_looked_at_once_for_all_its_invoices(sync: Sync) -> None:
@@ -138,6 +147,16 @@ def test_a_customer_is_looked_at_once_for_all_its_invoices(sync: Sync) -> None:
     reads(sync)
     sync.sync_out()
     assert reads(sync) == [f"/customers/{KARI}"]
+
+
+def test_a_payment_reads_the_invoice_alone(sync: Sync) -> None:
+    """The customer is what it was when its VAT number was last looked at."""
+    number = imported(sync)
+    sync.visma.control("POST", f"invoices/{number}/pay", {"amount": 100})
+    reads(sync)
+    sync.sync_out()
+    assert reads(sync) == [f"/invoices/VN-{number}"]
+    assert [path for path, _ in sent(sync)] == [f"VN-{number}/record_payment"]
 
 
 def test_nothing_that_changed_makes_no_call(sync: Sync) -> None:
@@ -295,6 +314,21 @@ def test_a_rejected_address_that_is_taken_back_leaves_nothing_behind(sync: Sync)
     sync.send("invoices")
     assert told(sync, number) == "updated: None"
     assert ("po_number" in held(sync, number), address(sync, number)) == (False, before)
+
+
+def test_a_rejected_address_beside_a_payment_leaves_nothing_confirmed(sync: Sync) -> None:
+    """The payment stands at Chargebee, so the invoice is looked at again, whatever Visma has of it next."""
+    number = imported(sync)
+    before = sync.visma.control("GET", f"invoices/{number}")
+    sync.visma.control("POST", f"invoices/{number}/pay", {"amount": 100})
+    change(sync, number, invoiceAddress={"country": {"id": "SE", "name": "Sverige"}})
+    assert (told(sync, number)[:8], held(sync, number)["amount_paid"]) == ("rejected", 10_000)
+    names = ("invoiceAddress", "applications", "balance", "balanceInCurrency", "status")
+    change(sync, number, **{name: before[name] for name in names})
+    sync.wait(minutes=10)
+    reads(sync)
+    sync.send("invoices")
+    assert f"/invoices/VN-{number}" in reads(sync)
 
 
 def test_a_rejected_address_that_is_put_right_at_chargebee_is_accepted(sync: Sync) -> None:

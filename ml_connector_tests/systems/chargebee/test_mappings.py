@@ -14,6 +14,7 @@ from ml_connector.engine.digests import digest_of
 from ml_connector.engine.records import Desired, Record, Reject, Skip
 from ml_connector.systems.chargebee import outward
 from ml_connector.systems.chargebee.forms import encoded
+from ml_connector.systems.chargebee.invoice_details import differing
 from ml_connector.systems.chargebee.money import NotMoney, major, minor
 from ml_connector.systems.chargebee.payments import still_open
 from ml_connector_tests.systems.chargebee.support import settings
@@ -45,9 +46,11 @@ anything = st.recursive(
 )  # fmt: skip
 members = {
     *invoice(), *customer(), *credit_note(), "currencyId", "amountInCurrency", "originatorDocRef", "discountTotal",
+    "invoiceText", "invoiceContact",
 }  # fmt: skip
 changes = st.dictionaries(st.sampled_from(sorted(members)), anything, max_size=4)
 line_changes = st.dictionaries(st.sampled_from(sorted(line())), anything, max_size=3)
+place = st.dictionaries(st.sampled_from(("addressLine1", "city", "postalCode", "country")), scalars, max_size=4)
 tax = st.fixed_dictionaries({"taxId": st.sampled_from(("3", "5")), "vatRate": scalars})
 application = st.dictionaries(st.sampled_from(sorted({*payment("1"), "cashDiscountTaken"})), scalars, max_size=3)
 
@@ -67,20 +70,27 @@ def json(row: Any) -> bytes:
 
 @calm(300)
 @given(st.sampled_from(sorted(FLOWS)), changes, st.lists(line_changes, max_size=2), st.lists(tax, max_size=2),
-       st.lists(application, max_size=2), st.booleans())  # fmt: skip
-@example("invoices", {"currencyId": "JPY"}, [{"amount": "1e999999", "amountInCurrency": None}], [], [], False)
-@example("invoices", {}, [{"quantity": "1e999999"}], [], [], False)
-@example("invoices", {}, [], [{"taxId": "3", "vatRate": "1e999999"}], [], False)
-@example("invoices", {"amountInCurrency": "9" * 40 + "." + "9" * 40}, [], [], [], False)
-@example("credit_notes", {"originatorDocRef": "1" * 300}, [], [], [], False)
+       st.lists(application, max_size=2), st.none() | place, st.booleans())  # fmt: skip
+@example("invoices", {"currencyId": "JPY"}, [{"amount": "1e999999", "amountInCurrency": None}], [], [], None, False)
+@example("invoices", {}, [{"quantity": "1e999999"}], [], [], None, False)
+@example("invoices", {}, [], [{"taxId": "3", "vatRate": "1e999999"}], [], None, False)
+@example("invoices", {"amountInCurrency": "9" * 40 + "." + "9" * 40}, [], [], [], None, False)
+@example("credit_notes", {"originatorDocRef": "1" * 300}, [], [], [], None, False)
 def test_any_row_is_mapped(
-    name: str, row: dict[str, Any], lines: list[Any], taxes: list[Any], applied: list[Any], vanished: bool
+    name: str,
+    row: dict[str, Any],
+    lines: list[Any],
+    taxes: list[Any],
+    applied: list[Any],
+    address: dict[str, Any] | None,
+    vanished: bool,
 ) -> None:
     """It is something to send, which can be encoded and compared, or a skip, or a rejection in words."""
     whole = {"customers": customer, "invoices": invoice, "credit_notes": credit_note}[name]()
     if name != "customers":
         whole["invoiceLines"] = [{**line(at), **one} for at, one in enumerate(lines, 1)] or whole["invoiceLines"]
         whole["taxDetails"] = taxes or whole["taxDetails"]
+        whole["invoiceAddress"] = address
         whole["applications"] = [{**payment("1"), **one} for one in applied]
     wish = FLOWS[name].map(Record("k", SENT_AT, json({**whole, **row}), vanished=vanished))
     assert isinstance(wish, Desired | Skip | Reject)
@@ -90,6 +100,9 @@ def test_any_row_is_mapped(
     digest_of(wish.body)
     digest_of(wish.basis or {})
     encoded(wish.body.get("document") or wish.body["customer"])
+    if name == "invoices":
+        vat = {"vat_number": "NO1", "vat_number_prefix": ""}
+        encoded(differing(wish.body["details"], vat, {}, text_stands=False))
     assert "/" not in wish.claim
     assert len(wish.claim) <= 50
 
