@@ -40,12 +40,15 @@ class Badges(Members):
             needs["chief"] = Need("members", row["chief"], row["chief"], fact="status", record=True)
         if "guest" in row:
             needs["guest"] = Need("members", row["guest"], row["guest"], fact="status", record=True, optional=True)
+        if "decides" in row:
+            needs["status"] = needs["status"]._replace(decides=row["decides"])
         return Desired(
             f"badge-{record.key}",
             {"terminated": False},
             create=not row.get("terminated"),
             rule="terminated" if row.get("terminated") else None,
             needs=needs,
+            basis={"name": row["name"]} if "decides" in row else None,
         )
 
 
@@ -126,6 +129,20 @@ def test_what_the_target_said_of_the_other_comes_into_the_body(two: Two) -> None
     assert two.badges.sent[0].body == {"terminated": False, "status": "subscribed"}
     two.put("1", silent="change")
     assert counts(two.deliver("members", "badges")["badges"].total) == {"read": 1, "unchanged": 1}
+
+
+@pytest.mark.parametrize(("decides", "sent"), [(True, ["subscribed", "cleaned"]), (False, ["subscribed"])])
+def test_what_a_document_needs_decides_only_where_it_says_so(two: Two, decides: bool, sent: list[str]) -> None:
+    """Whatever else of its body becomes another one, its basis stays the same."""
+    two.put("1", decides=decides)
+    two.deliver("members", "badges")
+    two.sync.account.members["1@x.no"].status = "cleaned"
+    two.put("1", decides=decides, title="another version")
+    two.sync.flow = NamedMembers(fingerprint="2")
+    two.deliver("members", "badges")
+    assert [change.body["status"] for change in two.badges.sent] == sent
+    two.deliver("members", "badges")
+    assert len(two.badges.sent) == len(sent)
 
 
 def test_a_record_whose_other_failed_waits_until_it_is_delivered(two: Two) -> None:
