@@ -180,7 +180,7 @@ class Recorder:
             "stance": plan.stance,
             "target_id": linked_to,
             "digest": change.digest if confirmed else self._still_held(plan, result),
-            "facts": _json(result.facts if confirmed else change.facts),
+            "facts": _json(result.facts if confirmed or result.facts_hold else change.facts),
             "seq": (before.seq if before else 0) if plan.is_resumed else self.up_to,
             "changed_at": plan.version.changed_at,
             "outcome": outcome.value,

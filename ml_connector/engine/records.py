@@ -227,6 +227,7 @@ class Result(NamedTuple):
             open, so that a different one waits.
         missing: names in the body of what the target does not know any more under the id that is known: their records
             are delivered anew, and one that failed waits for them.
+        facts_hold: of a rejection or failure: the facts are true all the same, for a part of the write was made.
         aliases: of a confirmed write, every name by which the target knows the object, besides `target_id`; None: that
             is its only one. Like `Desired.aliases`, whose place they take.
     """
@@ -243,4 +244,5 @@ class Result(NamedTuple):
     payload: bytes | None = None
     uncertain: bool = False
     missing: tuple[str, ...] = ()
+    facts_hold: bool = False
     aliases: Sequence[str] | None = None

@@ -253,10 +253,13 @@ class InvoicesWriter(AnsweredAtOnce[ChargebeeClient]):
             )
         refused = self._details.follow(change, invoice_id, invoice)
         self._record(invoice_id, payments)
-        if refused is not None:
-            # What was written besides the address is not what was confirmed any more.
-            return refused._replace(uncertain=refused.uncertain or bool(payments.record))
-        return self._done(change, outcome, invoice_id, payments.with_recorded())
+        done = self._done(change, outcome, invoice_id, payments.with_recorded())
+        if refused is None:
+            return done
+        # Payments and text are there, and known to be; which VAT number is, has to be looked at again.
+        facts = {name: value for name, value in done.facts.items() if name != "billing"}
+        uncertain = refused.uncertain or bool(payments.record)
+        return refused._replace(facts=facts, facts_hold=True, uncertain=uncertain)
 
     def _record(self, invoice_id: str, payments: Open) -> None:
         for number, piece in payments.record:

@@ -301,6 +301,41 @@ def test_an_address_that_would_change_the_tax_is_rejected_with_what_to_do(sync: 
     sent(sync)
     sync.sync_out()
     assert sent(sync) == []
+    sync.later(hours=1)
+    sync.send("invoices", only=[f"Invoice-{number}"])
+    assert {"billing_address"} == {name.partition("[")[0] for _, one in sent(sync) for name in one}
+    assert comments(sync, number) == ["B"]
+
+
+def test_a_vat_number_that_is_refused_is_brought_over_when_it_is_taken(sync: Sync) -> None:
+    """When the record is replayed; until then the old one stands."""
+    number = imported(sync)
+    sync.visma.patch(vatRegistrationId="SE556677889901")
+    sync.read()
+    sync.send("customers")
+    sync.chargebee.configure(vat_check=True)
+    sync.send("invoices")
+    assert told(sync, number).startswith("rejected: The address or VAT number")
+    assert held(sync, number)["vat_number"].startswith("NO")
+    sync.chargebee.configure(vat_check=False)
+    sync.send("invoices", only=[f"Invoice-{number}"])
+    assert (told(sync, number), held(sync, number)["vat_number"]) == ("updated: None", "SE556677889901")
+
+
+@pytest.mark.parametrize("also", [(), ("invoiceAddress",)])
+def test_a_payment_beside_a_rejected_address_is_known_when_visma_takes_it_back(
+    sync: Sync, also: tuple[str, ...]
+) -> None:
+    """Alone or with the address, which leaves Visma with what was confirmed once."""
+    number = imported(sync)
+    before = sync.visma.control("GET", f"invoices/{number}")
+    sync.visma.control("POST", f"invoices/{number}/pay", {"amount": 100})
+    change(sync, number, invoiceAddress={"country": {"id": "SE", "name": "Sverige"}})
+    assert told(sync, number).startswith("rejected: The address")
+    sync.wait(minutes=10)
+    back = ("applications", "balance", "balanceInCurrency", "status", *also)
+    change(sync, number, **{name: before[name] for name in back})
+    assert told(sync, number).startswith("rejected: Visma took back")
 
 
 def test_a_rejected_address_that_is_taken_back_leaves_nothing_behind(sync: Sync) -> None:
@@ -314,21 +349,6 @@ def test_a_rejected_address_that_is_taken_back_leaves_nothing_behind(sync: Sync)
     sync.send("invoices")
     assert told(sync, number) == "updated: None"
     assert ("po_number" in held(sync, number), address(sync, number)) == (False, before)
-
-
-def test_a_rejected_address_beside_a_payment_leaves_nothing_confirmed(sync: Sync) -> None:
-    """The payment stands at Chargebee, so the invoice is looked at again, whatever Visma has of it next."""
-    number = imported(sync)
-    before = sync.visma.control("GET", f"invoices/{number}")
-    sync.visma.control("POST", f"invoices/{number}/pay", {"amount": 100})
-    change(sync, number, invoiceAddress={"country": {"id": "SE", "name": "Sverige"}})
-    assert (told(sync, number)[:8], held(sync, number)["amount_paid"]) == ("rejected", 10_000)
-    names = ("invoiceAddress", "applications", "balance", "balanceInCurrency", "status")
-    change(sync, number, **{name: before[name] for name in names})
-    sync.wait(minutes=10)
-    reads(sync)
-    sync.send("invoices")
-    assert f"/invoices/VN-{number}" in reads(sync)
 
 
 def test_a_rejected_address_that_is_put_right_at_chargebee_is_accepted(sync: Sync) -> None:
