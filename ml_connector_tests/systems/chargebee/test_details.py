@@ -34,9 +34,7 @@ def sync(open_one: OpenSync) -> Sync:
 
 def order(sync: Sync, text: str = "", **more: Any) -> str:
     """The number of a released invoice of the customer at Visma."""
-    lines = [{"price": "100.00", "quantity": 2}]
-    made = sync.visma.control("POST", "invoices", {"customer": ORDINARY, "lines": lines, "text": text, **more})
-    return str(made["referenceNumber"])
+    return str(sync.visma.order(text=text, **more)["referenceNumber"])
 
 
 def imported(sync: Sync, **more: Any) -> str:
@@ -152,7 +150,7 @@ def test_a_customer_is_looked_at_once_for_all_its_invoices(sync: Sync) -> None:
 def test_a_payment_reads_the_invoice_alone(sync: Sync) -> None:
     """The customer is what it was when its VAT number was last looked at."""
     number = imported(sync)
-    sync.visma.control("POST", f"invoices/{number}/pay", {"amount": 100})
+    sync.visma.pay(number, 100)
     reads(sync)
     sync.sync_out()
     assert reads(sync) == [f"/invoices/VN-{number}"]
@@ -196,7 +194,7 @@ def test_an_address_is_changed_alone_and_whole(sync: Sync, partial: str) -> None
 def test_a_vat_number_is_changed_with_the_address_that_stands_there(sync: Sync) -> None:
     """It is refused without one. It is the customer's: open invoices get it, and one that is settled keeps its own."""
     settled, opened = order(sync), order(sync)
-    sync.visma.control("POST", f"invoices/{settled}/pay", {})
+    sync.visma.pay(settled)
     sync.sync_out()
     before, old = address(sync, opened), customer(sync)["vat_number"]
     sent(sync)
@@ -238,7 +236,7 @@ def test_a_text_is_added_as_a_comment_alone(sync: Sync) -> None:
 def test_all_of_them_are_changed_in_one_call(sync: Sync) -> None:
     """Beside the payment that came with them."""
     number = imported(sync, text="A")
-    sync.visma.control("POST", f"invoices/{number}/pay", {"amount": 100})
+    sync.visma.pay(number, 100)
     sync.visma.patch(vatRegistrationId="NO999888777MVA")
     change(sync, number, customerRefNumber="PO 8", invoiceText="B", invoiceAddress={"city": "Vadsø"})
     found = about(sync, number)
@@ -282,7 +280,7 @@ def test_an_address_that_would_change_the_tax_is_rejected_with_what_to_do(sync: 
     """Everything else is brought over all the same: the payment, the order, the text, and the VAT number."""
     number = imported(sync, text="A")
     before = address(sync, number)
-    sync.visma.control("POST", f"invoices/{number}/pay", {"amount": 100})
+    sync.visma.pay(number, 100)
     sync.visma.patch(vatRegistrationId="NO999888777MVA")
     change(
         sync,
@@ -329,7 +327,7 @@ def test_a_payment_beside_a_rejected_address_is_known_when_visma_takes_it_back(
     """Alone or with the address, which leaves Visma with what was confirmed once."""
     number = imported(sync)
     before = sync.visma.control("GET", f"invoices/{number}")
-    sync.visma.control("POST", f"invoices/{number}/pay", {"amount": 100})
+    sync.visma.pay(number, 100)
     change(sync, number, invoiceAddress={"country": {"id": "SE", "name": "Sverige"}})
     assert told(sync, number).startswith("rejected: The address")
     sync.wait(minutes=10)
@@ -395,18 +393,18 @@ def test_a_text_that_an_import_brought_whose_answer_was_lost_is_not_added(sync: 
 
 def test_invoices_of_an_earlier_version_get_one_call_each_when_they_change(sync: Sync) -> None:
     """None before that: not by a pass, and not by a whole read."""
-    number = imported(sync, text="A", day="2026-11-01")
+    number = imported(sync, text="A")
     place = held(sync, number)
     forget(sync, number)
     for _ in range(2):
         sync.read(whole=True)
         sync.send()
     assert sent(sync) == []
-    sync.visma.control("POST", f"invoices/{number}/pay", {"amount": 100})
+    sync.visma.pay(number, 100)
     sync.sync_out()
     assert [path for path, _ in sent(sync)] == [f"VN-{number}/update_details", f"VN-{number}/record_payment"]
     assert (held(sync, number)["billing_address"], comments(sync, number)) == (place["billing_address"], ["A"])
-    sync.visma.control("POST", f"invoices/{number}/pay", {"amount": 10})
+    sync.visma.pay(number, 10)
     sync.sync_out()
     assert [path for path, _ in sent(sync)] == [f"VN-{number}/record_payment"]
 
