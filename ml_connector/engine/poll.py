@@ -177,20 +177,30 @@ class Landing:
         return total
 
     def take(self, rows: Sequence[SourceRow]) -> None:
-        if self._expects_repeats and self._repeats(rows):
+        exact = not self._entity.slack
+        if self._expects_repeats and not exact and self._repeats(rows):
             return
         known = self._ledger.readings.known(self._entity.name, {row.key for row in rows})
         new: dict[str, SourceRow] = {}
-        repeated = []
+        repeated, still = [], dict[str, datetime]()
         for row in rows:
             before = new.get(row.key) or self._rows.get(row.key) or known.get(row.key)
             if before is None or self._is_new(row, before):
                 new[row.key] = row
-            else:
-                repeated.append(row.key)
+                continue
+            repeated.append(row.key)
+            if exact and row.digest == before.digest and row.changed_at > before.changed_at:
+                match before:  # another content that comes after this one, and is older, is not its successor
+                    case SourceRow():
+                        new[row.key] = row
+                    case Landed():
+                        self._rows[row.key] = before._replace(changed_at=row.changed_at)
+                    case Known():
+                        known[row.key] = before._replace(changed_at=row.changed_at)
+                        still[row.key] = row.changed_at
         self._expects_repeats = not new
         self._add(list(new.values()))
-        self._ledger.readings.seen(self._entity.name, self._reading_id, repeated)
+        self._ledger.readings.seen(self._entity.name, self._reading_id, repeated, still)
         if len(self._rows) >= FILE_ROWS:
             self.close()
 

@@ -109,14 +109,22 @@ class Readings:
         with self._database.connect() as connection:
             return {row[0]: row[1] for row in connection.execute(query)}
 
-    def seen(self, entity: str, reading_id: int, keys: Sequence[str]) -> None:
-        """Note that the read met these keys with the content that is already landed."""
+    def seen(self, entity: str, reading_id: int, keys: Sequence[str], still: Mapping[str, datetime]) -> None:
+        """Note that the read met these keys with the content that is already landed.
+
+        Args:
+            still: of some of them, the version that has that content again.
+        """
         if not keys:
             return
         with self._database.begin() as connection:
             connection.execute(
                 update(source_row).where(self._of(entity), among(source_row.c.key, keys)).values(seen_by=reading_id)
             )
+            for key, at in still.items():
+                connection.execute(
+                    update(source_row).where(self._of(entity), source_row.c.key == key).values(changed_at=at)
+                )
 
     def met_again(self, entity: str, reading_id: int, digests: Mapping[str, bytes], lost: Collection[int] = ()) -> bool:
         """Note which of these keys the read met with the content that is already landed; True: all of them.
