@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from ml_connector.simulators import chargebee, hubspot, mailchimp, visma
 from ml_connector.simulators.server import serve
 from ml_connector.store.tables import intent, record_state, source_row
 from ml_connector_tests.loopback import HTTP
+from ml_connector_tests.systems.chargebee.expected import Chart, by_reference, expected, standing
 
 COMPANY = "nordic"
 YEARLY = {"billing_period_unit": "year", "tax_rate": 25, "tax_name": "MVA"}
@@ -50,6 +52,7 @@ class Site:
     Attributes:
         targets: those that it delivers to; the simulators of the others only run.
         subscribed: how many subscriptions were made, each with an invoice that is to be posted.
+        synced_at: when the last sync began.
     """
 
     home: Home
@@ -61,6 +64,7 @@ class Site:
     dice: random.Random = field(default_factory=lambda: random.Random(1))
     said_no: set[str] = field(default_factory=set)
     subscribed: int = 0
+    synced_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @property
     def account(self) -> Simulator:
@@ -69,6 +73,7 @@ class Site:
         return accounts[self.targets[0]]
 
     def start_sync(self, die_at: str = "", *, full: bool = False) -> BaseProcess:
+        self.synced_at = datetime.now(UTC)
         process = FORKS.Process(target=sync_here, args=(str(self.home.path), die_at, full))
         process.start()
         return process
@@ -183,24 +188,43 @@ class Site:
             )
 
     def _verify_customers(self, compared: list[dict[str, Any]]) -> None:
-        """Each customer of Chargebee as Visma has it; of an invoice no more is paid than it comes to."""
-        customers, invoices = (
-            self.chargebee.control(f"records/{kind}?count=100000")["records"] for kind in ("customers", "invoices")
-        )
+        """Each customer and each invoice of Chargebee as Visma has them; of an invoice no more is paid than it comes
+        to."""
+        customers, invoices = (self._records(kind) for kind in ("customers", "invoices"))
         by_id = {one["id"]: one for one in customers}
         for row in compared:
             assert by_id[f"V-{row['number']}"]["company"] == row["name"].strip(), row["number"]
         for one in invoices:
             paid = sum(link["txn_amount"] for link in one.get("linked_payments", ()))
             assert paid <= one["total"], f"{one['id']} was paid twice"
+        imported = [one for one in invoices if one["id"].startswith("VN-") and one["status"] != "voided"]
+        totals = {one["id"].removeprefix("VN-").partition("--")[0]: one["total"] for one in imported}
+        assert len(totals) == len(imported), "an invoice stands twice"
+        configuration = yaml.safe_load(self.home.config_path.read_text())
+        block = configuration["companies"][COMPANY]["targets"]["chargebee"]["flows"]["invoices"]
+        assert totals == {
+            row["referenceNumber"]: round(row["amountInCurrency"] * 100)
+            for row in self.visma.control("books?count=100000")["invoices"]["rows"]
+            if row["status"] in ("Open", "Closed")
+            and row["documentDate"][:10] >= str(block["from"])
+            and f"V-{row['customer']['number']}" in by_id
+        }
 
     def _verify_postings(self) -> None:
-        """What came back stands in Visma's general ledger, each once; months that have ended stand there as well."""
-        rows = self.visma.control("books?count=100000")["journals"]["rows"]
-        references = Counter(str(row["journalTransactionLines"][0]["referenceNumber"]) for row in rows)
-        ours = {reference: number for reference, number in references.items() if reference.startswith("CB")}
-        assert set(ours.values()) <= {1}, "posted twice"
-        assert len(ours) >= self.subscribed, "an invoice was not posted"
+        """What came back stands in Visma's general ledger: each document, and each month that had ended when the last
+        sync began, once and line by line; nothing else does."""
+        stands = standing(self.visma.control("books?count=100000")["journals"]["rows"])
+        had_ended, have_ended = (
+            expected(self._records("invoices"), self._records("credit_notes"), moment, Chart())
+            for moment in (self.synced_at, datetime.now(UTC))
+        )
+        assert len(had_ended.documents) == self.subscribed
+        assert by_reference(had_ended.postings, COMPANY, "chargebee").items() <= stands.items()
+        assert stands.items() <= by_reference(have_ended.postings, COMPANY, "chargebee").items()
+
+    def _records(self, kind: str) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = self.chargebee.control(f"records/{kind}?count=100000")["records"]
+        return rows
 
 
 def _keys(properties: dict[str, Any]) -> tuple[str | None, str | None]:
