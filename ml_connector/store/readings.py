@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, and_, exists, func, select, update
+from sqlalchemy import Connection, and_, bindparam, exists, func, select, update
 
 from ml_connector.store.among import among, hexadecimal
 from ml_connector.store.database import Database
@@ -121,9 +121,12 @@ class Readings:
             connection.execute(
                 update(source_row).where(self._of(entity), among(source_row.c.key, keys)).values(seen_by=reading_id)
             )
-            for key, at in still.items():
+            if still:
                 connection.execute(
-                    update(source_row).where(self._of(entity), source_row.c.key == key).values(changed_at=at)
+                    update(source_row)
+                    .where(self._of(entity), source_row.c.key == bindparam("met"))
+                    .values(changed_at=bindparam("version")),
+                    [{"met": key, "version": at} for key, at in still.items()],
                 )
 
     def met_again(self, entity: str, reading_id: int, digests: Mapping[str, bytes], lost: Collection[int] = ()) -> bool:
