@@ -200,9 +200,17 @@ def _last_sent(ledger: Ledger, target: str, flow: Flow, key: str) -> Mapping[str
     for recorded in ledger.audit(target).entries(key=key, with_payload=True):
         entry = recorded.entry
         if entry.payload and entry.flow == flow.name and entry.outcome in ("created", "updated"):
-            sent = orjson.loads(entry.payload)
-            last = sent if isinstance(sent, dict) else {}
+            last = _body(entry.payload)
     return last
+
+
+def _body(payload: bytes) -> Mapping[str, Any]:
+    """What was sent; empty where it was no JSON, for then it does not tell in the words of the body what it was."""
+    try:
+        sent = orjson.loads(payload)
+    except orjson.JSONDecodeError:
+        return {}
+    return sent if isinstance(sent, dict) else {}
 
 
 def _differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Difference]:
