@@ -58,7 +58,7 @@ def note_delivered(
     connection: Connection, links: Links, flow: str, answers: Sequence[tuple[Send, Result]], now: datetime
 ) -> None:
     """Wake who waited for what these records are linked to now, and note the names that the records gave themselves."""
-    delivered = [(plan, result) for plan, result in answers if result.outcome in DELIVERED]
+    delivered = [(plan, result) for plan, result in answers if result.is_there]
     if links.is_awaited(connection, flow):
         _wake(connection, links, flow, delivered, now)
     needs = [(plan.key, need) for plan, _ in delivered for need in plan.needs.values() if not need.alias]

@@ -84,7 +84,7 @@ class Recorder:
             state = self._answered_state(plan, result, window(plan), now)
             states.append(state)
             entries.append(self._answered_entry(plan, result, state, now))
-            if plan.displaces is not None and result.outcome in (Outcome.CREATED, Outcome.UPDATED):
+            if plan.displaces is not None and result.is_there:
                 displaced.append(plan.displaces)
         with self.book.transaction() as connection:
             self.book.displace(connection, displaced)
@@ -170,8 +170,10 @@ class Recorder:
         confirmed = result.outcome in (Outcome.CREATED, Outcome.UPDATED, Outcome.SKIPPED)
         if result.outcome is Outcome.SKIPPED:
             linked_to = None
+        elif confirmed:
+            linked_to = result.target_id or change.claim
         else:
-            linked_to = (result.target_id or change.claim) if confirmed else plan.linked_to
+            linked_to = (result.target_id if result.facts_hold else None) or plan.linked_to
         explained = change.operation is Operation.WITHDRAW or result.outcome is Outcome.SKIPPED
         repeated = before is not None and (before.outcome, before.reason) == (outcome.value, reason)
         return {
@@ -198,7 +200,7 @@ class Recorder:
 
     def _still_held(self, plan: Send, result: Result) -> bytes | None:
         """The digest of what the target holds after a write that did not work; None: nobody knows."""
-        if plan.state is None or plan.in_doubt or result.uncertain:
+        if plan.state is None or plan.in_doubt or result.uncertain or (result.is_there and plan.linked_to is None):
             return None
         return plan.state.digest
 

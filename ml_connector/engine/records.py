@@ -227,7 +227,8 @@ class Result(NamedTuple):
             open, so that a different one waits.
         missing: names in the body of what the target does not know any more under the id that is known: their records
             are delivered anew, and one that failed waits for them.
-        facts_hold: of a rejection or failure: the facts are true all the same, for a part of the write was made.
+        facts_hold: of a rejection or failure: the facts are true all the same, for a part of the write was made. With a
+            `target_id` the object is there: the record is linked to it, and others find it.
         aliases: of a confirmed write, every name by which the target knows the object, besides `target_id`; None: that
             is its only one. Like `Desired.aliases`, whose place they take.
     """
@@ -246,3 +247,9 @@ class Result(NamedTuple):
     missing: tuple[str, ...] = ()
     facts_hold: bool = False
     aliases: Sequence[str] | None = None
+
+    @property
+    def is_there(self) -> bool:
+        """Whether the object stands at the target from now on, and the record is linked to it."""
+        made = self.outcome in (Outcome.CREATED, Outcome.UPDATED)
+        return made or (self.facts_hold and self.target_id is not None)

@@ -91,3 +91,13 @@ def _refused(change: Change, invoice_id: str, problem: RecordRefused, *, uncerta
         "replay this record."
     )
     return not_done(change, problem)._replace(kind="address", reason=reason, uncertain=uncertain)
+
+
+def without(change: Change, invoice_id: str, problem: RecordRefused) -> Result:
+    """The rejection of what an import left out."""
+    reason = (
+        f"{invoice_id} was imported without its address, its VAT number, or both. "
+        f"{problem.decision.reason.rstrip('.')}. Correct it in Visma; or put it right at "
+        "Chargebee by hand, and replay this record."
+    )
+    return not_done(change, problem)._replace(kind="address", reason=reason)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from ml_connector.http import Action, ErrorTable, Explanation, Rule, Shape
@@ -11,6 +12,7 @@ NAME = "Chargebee"
 
 DUPLICATE = "duplicate_entry"
 NOT_FOUND = "resource_not_found"
+VALIDATION = "validation"
 BAD_VALUE = 400
 CONFLICT = 409
 MISSING = 404
@@ -23,6 +25,12 @@ def explain(body: Any) -> Explanation:
     code, param = body.get("api_error_code"), body.get("param")
     message = str(body.get("message") or "")
     return Explanation(str(code) if code else None, f"{message} (parameter {param})" if param else message)
+
+
+def is_about(reason: str, parameters: Collection[str]) -> bool:
+    """Whether a refusal is about one of these, or may be: not every refusal names its parameter."""
+    named = re.search(r"\(parameter ([^)\[]+)[^()]*\)$", reason.rstrip())
+    return named is None or named[1] in parameters
 
 
 _KEY = (
@@ -75,7 +83,7 @@ ERRORS = ErrorTable(
         Rule(
             400, Action.FAIL_RECORD, "date", "Chargebee does not take a payment's day yet: {detail}", detail=r"\[date\]"
         ),
-        Rule(400, Action.REJECT_RECORD, "validation", "Chargebee refuses it: {detail}"),
+        Rule(400, Action.REJECT_RECORD, VALIDATION, "Chargebee refuses it: {detail}"),
         Rule(409, Action.REJECT_RECORD, "state", "its state at Chargebee does not allow that: {detail}"),
         # The key of an idempotent call came with other content: what the first call did is looked up next time.
         Rule(422, Action.FAIL_RECORD, "idempotency key", "the same key came with other content within 30 minutes"),

@@ -26,6 +26,8 @@ PO_NUMBER: Final = "po_number"
 TEXT: Final = "text"
 COMMENT: Final = "comment"
 VAT: Final = ("vat_number", "vat_number_prefix")
+DETAILS: Final = (BILLING, *VAT)
+"""What Chargebee may refuse for reasons of its own, and an invoice can do without."""
 KEPT_OF_ADDRESS: Final = (*ADDRESS, "state_code")
 """What of an address is sent back as it stands; the rest of it is Chargebee's own."""
 LONGEST: Final[Mapping[str, int]] = {PO_NUMBER: 100, COMMENT: 300, "note": 65_000}
@@ -87,14 +89,27 @@ def differing(
 
 
 def tries(members: Mapping[str, Any], invoice: Mapping[str, Any]) -> Iterator[Members]:
-    """What to send, and what to send instead as long as it is refused for its address: first with the address that
-    stands there, for the VAT number, then without either. Every one brings less, and the last may bring nothing."""
+    """What to send, and what to send instead as long as it is refused for its address: the address without the VAT
+    number, then the VAT number with the address that stands there, then neither. Every one brings less than the first,
+    and the last may bring nothing."""
     yield dict(members)
+    if BILLING not in members:
+        return
     stands = _whole(invoice.get(BILLING) or {}, {})
-    if BILLING in members and stands and members[BILLING] != stands and any(name in members for name in VAT):
-        yield {**members, BILLING: stands}
-    if BILLING in members:
-        yield {name: value for name, value in members.items() if name not in (BILLING, *VAT)}
+    if members[BILLING] != stands and any(name in members for name in VAT):
+        yield {name: value for name, value in members.items() if name not in VAT}
+        if stands:
+            yield {**members, BILLING: stands}
+    yield {name: value for name, value in members.items() if name not in DETAILS}
+
+
+def import_tries(members: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """What to import, and what to import instead where it is refused for its VAT number or address."""
+    yield members
+    if BILLING in members and any(name in members for name in VAT):
+        yield {name: value for name, value in members.items() if name not in VAT}
+    if any(name in members for name in DETAILS):
+        yield {name: value for name, value in members.items() if name not in DETAILS}
 
 
 def text_digest(details: Mapping[str, Any]) -> str:

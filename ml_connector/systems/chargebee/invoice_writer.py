@@ -26,11 +26,11 @@ from ml_connector.engine.records import Change, Outcome, Result
 from ml_connector.engine.unsent import sending
 from ml_connector.http import Answer, CallProblem, RecordRefused, concurrently
 from ml_connector.systems.chargebee.client import ChargebeeClient
-from ml_connector.systems.chargebee.details_writer import DetailsWriter, path_of, times_of
+from ml_connector.systems.chargebee.details_writer import DetailsWriter, path_of, times_of, without
 from ml_connector.systems.chargebee.documents import INVOICE
-from ml_connector.systems.chargebee.errors import DUPLICATE, MISSING
+from ml_connector.systems.chargebee.errors import DUPLICATE, MISSING, VALIDATION, is_about
 from ml_connector.systems.chargebee.flow_settings import InvoicesSettings
-from ml_connector.systems.chargebee.invoice_details import text_digest
+from ml_connector.systems.chargebee.invoice_details import DETAILS, import_tries, text_digest
 from ml_connector.systems.chargebee.invoices import again_id
 from ml_connector.systems.chargebee.line_pages import find
 from ml_connector.systems.chargebee.payments import LINKED, Open, Piece, still_open
@@ -110,7 +110,7 @@ class InvoicesWriter(AnsweredAtOnce[ChargebeeClient]):
             with importing or nullcontext():
                 vat = self._details.vat_of(body["customer"])
                 members |= {name: value for name, value in vat.items() if value}
-                answer = self._client.post("/invoices/import_invoice", members, purpose=change.key)
+                answer, refused = self._import(change, members)
         except RecordRefused as problem:
             if problem.status == MISSING:
                 # A person deleted the customer: it is delivered anew. Whether its id is given away again nobody knows,
@@ -126,7 +126,21 @@ class InvoicesWriter(AnsweredAtOnce[ChargebeeClient]):
         reached("chargebee: invoice imported")
         if paid > total:  # more than an import takes: the rest becomes the customer's excess payment
             self._record(invoice_id, payments)
-        return self._done(change, Outcome.CREATED, invoice_id, payments.with_recorded(), answer)
+        done = self._done(change, Outcome.CREATED, invoice_id, payments.with_recorded(), answer)
+        return done if refused is None else _partly(done, without(change, invoice_id, refused), details=False)
+
+    def _import(self, change: Change, members: Mapping[str, Any]) -> tuple[Answer, RecordRefused | None]:
+        """What an address or a VAT number is refused for must not keep the money away: it is imported without them.
+        Returns the answer, and why something was left out. Raises `CallProblem`, `Stopped`."""
+        refused: RecordRefused | None = None
+        for some in import_tries(members):
+            try:
+                return self._client.post("/invoices/import_invoice", some, purpose=change.key), refused
+            except RecordRefused as problem:
+                if problem.decision.kind != VALIDATION or not is_about(problem.decision.reason, DETAILS):
+                    raise
+                refused = refused or problem
+        raise refused or AssertionError("nothing was tried")
 
     def _adopted(self, change: Change, invoice_id: str, problem: RecordRefused) -> Result:
         invoice = self._find(invoice_id)
@@ -252,14 +266,16 @@ class InvoicesWriter(AnsweredAtOnce[ChargebeeClient]):
                 "payment off there, and replay this record.",
             )
         refused = self._details.follow(change, invoice_id, invoice)
-        self._record(invoice_id, payments)
+        try:
+            self._record(invoice_id, payments)
+        except CallProblem as problem:
+            done = self._done(change, outcome, invoice_id, payments.noted)
+            return _partly(done, not_done(change, problem)._replace(uncertain=True), details=refused is None)
         done = self._done(change, outcome, invoice_id, payments.with_recorded())
         if refused is None:
             return done
-        # Payments and text are there, and known to be; which VAT number is, has to be looked at again.
-        facts = {name: value for name, value in done.facts.items() if name != "billing"}
         uncertain = refused.uncertain or bool(payments.record)
-        return refused._replace(facts=facts, facts_hold=True, uncertain=uncertain)
+        return _partly(done, refused._replace(uncertain=uncertain), details=False)
 
     def _record(self, invoice_id: str, payments: Open) -> None:
         for number, piece in payments.record:
@@ -312,6 +328,13 @@ class InvoicesWriter(AnsweredAtOnce[ChargebeeClient]):
             correlation_id=answer.correlation_id if answer else None,
             aliases=ids,
         )
+
+
+def _partly(done: Result, problem: Result, *, details: bool) -> Result:
+    """A part of it is there and known to be, lest it is made twice: the invoice and its text, and what payments were
+    recorded. Where not all of the `details` are, the VAT number has to be looked at again."""
+    facts = {name: value for name, value in done.facts.items() if details or name != "billing"}
+    return problem._replace(target_id=done.target_id, facts=facts, facts_hold=True, aliases=done.aliases)
 
 
 def _is_credited(invoice: Resource) -> bool:

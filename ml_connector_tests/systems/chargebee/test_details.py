@@ -6,11 +6,12 @@ from typing import Any
 
 import orjson
 import pytest
-from sqlalchemy import update
+from sqlalchemy import delete, update
 
 from ml_connector.engine.digests import digest_of
+from ml_connector.engine.preview import preview
 from ml_connector.engine.records import Desired, Record
-from ml_connector.store.tables import record_state
+from ml_connector.store.tables import alias, record_state
 from ml_connector.systems.chargebee.invoice_details import details_of, differing, for_import
 from ml_connector.systems.visma.models import CustomerDocument
 from ml_connector_tests.simulators.visma_support import ORDINARY
@@ -20,6 +21,7 @@ from ml_connector_tests.systems.hubspot.support import SENT_AT
 
 KARI = f"V-{ORDINARY}"
 ONLY = {"customers": {"where": {"number": [ORDINARY]}}, "invoices": {"from": "2020-01-01"}}
+SWEDISH = {"country": {"id": "SE", "name": "Sverige"}}
 OURS = {"company", "line1", "line2", "line3", "zip", "city", "country"}
 
 
@@ -407,6 +409,141 @@ def test_invoices_of_an_earlier_version_get_one_call_each_when_they_change(sync:
     sync.visma.pay(number, 10)
     sync.sync_out()
     assert [path for path, _ in sent(sync)] == [f"VN-{number}/record_payment"]
+
+
+def test_an_invoice_found_there_beside_a_refused_address_is_followed(sync: Sync) -> None:
+    """It is known under its record: its credit note finds it, and what is voided in Visma is voided there."""
+    credited, voided = order(sync), order(sync)
+    sync.sync_out()
+    keys = [f"Invoice-{number}" for number in (credited, voided)]
+    with sync.ledger.database.begin() as connection:
+        connection.execute(delete(record_state).where(record_state.c.key.in_(keys)))
+        connection.execute(delete(alias).where(alias.c.key.in_(keys)))
+    for number in (credited, voided):
+        sync.visma.control("PATCH", f"invoices/{number}", {"invoiceAddress": SWEDISH})
+    sync.sync_out()
+    for number, key in zip((credited, voided), keys, strict=True):
+        assert told(sync, number).startswith("rejected: The address")
+        assert sync.state_out("invoices", key).target_id == f"VN-{number}"
+    assert sync.ledger.links("chargebee").called("invoices", [f"VN-{voided}"])
+    sync.visma.credit(credited)
+    change(sync, voided, status="Voided")
+    assert held(sync, voided)["status"] == "voided"
+    notes = sync.chargebee.control("records/credit_notes")["records"]
+    assert [note["reference_invoice_id"] for note in notes] == [f"VN-{credited}"]
+
+
+def test_an_unanswered_import_beside_a_refused_address_is_voided(sync: Sync) -> None:
+    """Although the same rejection came twice, which ends the doubt."""
+    sync.chargebee.control("faults", [{"fault": "false_error", "path": "import_invoice", "times": 9}])
+    number = imported(sync)
+    sync.chargebee.control("faults", [])
+    sync.later(minutes=10)
+    sync.visma.pay(number, 100)
+    change(sync, number, invoiceAddress=SWEDISH)
+    assert told(sync, number).startswith("rejected: The address")
+    sync.later(minutes=10)
+    sync.send("invoices", only=[f"Invoice-{number}"])
+    assert told(sync, number).startswith("rejected: The address")
+    sync.later(minutes=10)
+    change(sync, number, status="Voided")
+    assert held(sync, number)["status"] == "voided"
+
+
+def test_a_text_beside_a_payment_that_fails_is_added_once(sync: Sync) -> None:
+    """However often the payment is tried, beyond the half hour in which Chargebee knows a call again."""
+    number = imported(sync, text="A")
+    sync.visma.pay(number, 100)
+    sync.chargebee.control("faults", [{"fault": "server_error", "path": "record_payment", "times": 99}])
+    change(sync, number, invoiceText="B", customerRefNumber="PO 8")
+    for _ in range(3):
+        assert told(sync, number).startswith("failed")
+        sync.later(hours=2)
+        sync.send("invoices")
+    sync.chargebee.control("faults", [])
+    sync.later(days=1)
+    sync.send("invoices")
+    assert told(sync, number) == "updated: None"
+    assert (comments(sync, number), held(sync, number)["amount_paid"]) == (["B"], 10_000)
+
+
+def test_of_several_payments_those_before_one_that_fails_are_recorded_once(sync: Sync) -> None:
+    number = imported(sync)
+    sync.visma.pay(number, 100)
+    sync.visma.pay(number, 50)
+    sync.chargebee.control("faults", [{"fault": "server_error", "path": "record_payment", "after": 1, "times": 9}])
+    sync.sync_out()
+    assert told(sync, number).startswith("failed")
+    sync.chargebee.control("faults", [])
+    sync.later(hours=2)
+    sync.send("invoices")
+    assert sorted(link["txn_amount"] for link in held(sync, number)["linked_payments"]) == [5_000, 10_000]
+
+
+def test_a_refused_vat_number_keeps_no_address_away(sync: Sync) -> None:
+    number = imported(sync)
+    sync.visma.patch(vatRegistrationId="SE556677889901")
+    sync.read()
+    sync.send("customers")
+    sync.chargebee.configure(vat_check=True)
+    change(sync, number, invoiceAddress={"addressLine1": "Kaia 99"})
+    assert told(sync, number).startswith("rejected: The address or VAT number")
+    now = held(sync, number)
+    assert (now["billing_address"]["line1"], now["vat_number"][:2]) == ("Kaia 99", "NO")
+
+
+@pytest.mark.parametrize(
+    ("country", "stands", "tries"),
+    [("SE", "SE", [{"billing_address", "vat_number"}, {"billing_address"}]),
+     ("ZZ", "NO", [{"billing_address", "vat_number"}, {"billing_address"}, set[str]()])],
+    ids=["VAT number of another country", "no country"],
+)  # fmt: skip
+def test_an_import_goes_without_what_is_refused(sync: Sync, country: str, stands: str, tries: list[set[str]]) -> None:
+    """The money comes first; the invoice is known, and put right later. What is not sent Chargebee takes from the
+    customer."""
+    sync.chargebee.configure(vat_check=True)
+    number = order(sync, "A")
+    change(sync, number, invoiceAddress={"country": {"id": country, "name": ""}})
+    assert told(sync, number).startswith(f"rejected: VN-{number} was imported without")
+    assert address(sync, number)["country"] == stands
+    given = [{name.partition("[")[0] for name in one} for _, one in sent(sync)]
+    assert [one & {"billing_address", "vat_number"} for one in given] == tries
+    sync.visma.pay(number, 100)
+    sync.sync_out()
+    assert held(sync, number)["amount_paid"] == 10_000
+    sent(sync)
+    sync.sync_out()
+    assert sent(sync) == []
+    sync.chargebee.configure(vat_check=False)
+    change(sync, number, invoiceAddress={"country": {"id": stands, "name": ""}})
+    sync.wait(minutes=10)
+    sync.send("invoices", only=[f"Invoice-{number}"])
+    assert told(sync, number) in ("updated: None", "unchanged: None")
+    assert held(sync, number)["vat_number"] == customer(sync)["vat_number"]
+    assert comments(sync, number) == []
+
+
+def test_an_import_that_is_refused_for_something_else_is_tried_once(sync: Sync) -> None:
+    sync.chargebee.configure(base_currency="SEK")
+    number = order(sync)
+    sync.sync_out()
+    assert told(sync, number).startswith("rejected")
+    assert [path for path, _ in sent(sync)] == ["import_invoice"]
+
+
+def test_a_preview_can_be_had_of_what_was_changed(sync: Sync) -> None:
+    """What was sent before is a form, which does not tell in the words of a preview what it was."""
+    number = imported(sync)
+    sync.visma.patch(mainContact={"phone1": "+47 1"})
+    sync.visma.control("PATCH", f"invoices/{number}", {"customerRefNumber": "PO 8"})
+    sync.read()
+    for flow, key, field in (
+        ("customers", ORDINARY, "customer.phone"),
+        ("invoices", f"Invoice-{number}", "details.po_number"),
+    ):
+        (record,) = preview(sync.flows_out[flow], sync.ledger, "chargebee", clock=sync.now).records
+        assert (record.key, record.step) == (key, "update")
+        assert field in {one.field for one in record.differences}
 
 
 def forget(sync: Sync, number: str) -> None:
