@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from hashlib import blake2b
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 from uuid import uuid4
 
 import httpx
@@ -22,6 +24,16 @@ TIMEOUT = 90.0
 IDEMPOTENCY = "chargebee-idempotency-key"
 PAGE = 100
 """Rows of a list at most (section 1, lists)."""
+
+
+class Post(NamedTuple):
+    """A write, as it was made."""
+
+    path: str
+    members: Mapping[str, Any]
+
+
+_noted: ContextVar[list[Post] | None] = ContextVar("noted", default=None)
 
 
 class ChargebeeClient:
@@ -71,6 +83,8 @@ class ChargebeeClient:
 
         Raises: `CallProblem`, `Stopped`.
         """
+        if (posts := _noted.get()) is not None:
+            posts.append(Post(path, members))
         content = encoded(members)
         purpose = uuid4().hex if purpose is None else purpose
         key = blake2b(b"\0".join((path.encode(), purpose.encode(), content)), digest_size=24).hexdigest()
@@ -80,6 +94,16 @@ class ChargebeeClient:
                 "POST", f"/api/v2{path}", content=content, headers=headers, idempotent=True, parse=_object
             )
         )
+
+    @contextmanager
+    def noting(self) -> Iterator[list[Post]]:
+        """The POSTs that this thread makes meanwhile, in their order; refused and unanswered ones as well."""
+        posts: list[Post] = []
+        token = _noted.set(posts)
+        try:
+            yield posts
+        finally:
+            _noted.reset(token)
 
     def pages(self, path: str, params: Mapping[str, Any]) -> Iterator[list[dict[str, Any]]]:
         """The rows of a list, page by page, each out of its wrapper. Raises `CallProblem`, `Stopped`."""

@@ -16,7 +16,7 @@ from ml_connector.systems.chargebee.documents import CREDIT_NOTE
 from ml_connector.systems.chargebee.errors import DUPLICATE
 from ml_connector.systems.chargebee.invoice_writer import UNCHANGEABLE
 from ml_connector.systems.chargebee.line_pages import find
-from ml_connector.systems.chargebee.results import ids_of
+from ml_connector.systems.chargebee.results import ids_of, with_posts
 from ml_connector.systems.chargebee.standing import Resource, holds, is_same_money, is_voided
 
 
@@ -25,14 +25,16 @@ class CreditNotesWriter(AnsweredAtOnce[ChargebeeClient]):
 
     def deliver(self, changes: Iterable[Change], delivery: Delivery) -> Iterator[Result]:
         for change in changes:
-            try:
-                with sending(delivery, change.key):  # its one write is its last call
-                    result = self._delivered(change)
-                yield result
-            except CallProblem as problem:
-                yield not_done(change, problem)
+            yield with_posts(self._client, change, lambda one: self._delivered(one, delivery))
 
-    def _delivered(self, change: Change) -> Result:
+    def _delivered(self, change: Change, delivery: Delivery) -> Result:
+        try:
+            with sending(delivery, change.key):  # its one write is its last call
+                return self._brought(change)
+        except CallProblem as problem:
+            return not_done(change, problem)
+
+    def _brought(self, change: Change) -> Result:
         if change.target_id is not None:  # also where another prefix gave it another claim since
             return self._followed(change, str(change.facts.get("id") or change.claim))
         if not change.create:

@@ -16,7 +16,7 @@ from ml_connector.http import CallProblem, RecordRefused, Uncertain, concurrentl
 from ml_connector.systems.chargebee.client import ChargebeeClient
 from ml_connector.systems.chargebee.errors import DUPLICATE, MISSING
 from ml_connector.systems.chargebee.fields import ADDRESS
-from ml_connector.systems.chargebee.forms import encoded
+from ml_connector.systems.chargebee.results import with_posts
 
 REPLACED = ("vat_number", "vat_number_prefix", "registered_for_gst", "business_customer_without_vat_number")
 """What `update_billing_info` removes where it is left out, besides the address (section 3.3)."""
@@ -27,7 +27,10 @@ class CustomersWriter(AnsweredAtOnce[ChargebeeClient]):
     """An engine `Writer`. A change is one customer, so calls about one customer are never under way at once."""
 
     def deliver(self, changes: Iterable[Change], delivery: Delivery) -> Iterator[Result]:
-        return concurrently(self._delivered, changes, self._client.settings.connections)
+        def delivered(change: Change) -> Result:
+            return with_posts(self._client, change, self._delivered)
+
+        return concurrently(delivered, changes, self._client.settings.connections)
 
     def _delivered(self, change: Change) -> Result:
         try:
@@ -59,7 +62,6 @@ class CustomersWriter(AnsweredAtOnce[ChargebeeClient]):
             facts=_facts(change),
             status=answer.status,
             correlation_id=answer.correlation_id,
-            payload=encoded(members),
         )
 
     def _changed(self, change: Change, *, everything: bool = False) -> Result:
@@ -74,12 +76,9 @@ class CustomersWriter(AnsweredAtOnce[ChargebeeClient]):
         if found is None or found.data["customer"].get("deleted"):
             return self._absent(change, everything=everything)
         held, body = found.data["customer"], change.body
-        sent: list[bytes] = []
         status: int | None = None
         if before.get("customer") != _digest(body["customer"]) or _differs(held, body["customer"]):
-            members = dict(body["customer"])
-            status = self._client.post(path, members).status
-            sent.append(encoded(members))
+            status = self._client.post(path, body["customer"]).status
             reached("chargebee: customer half changed")
         ours = {name: value for name, value in body["billing"].items() if name != "billing_address"}
         address = body["billing"]["billing_address"]
@@ -93,15 +92,14 @@ class CustomersWriter(AnsweredAtOnce[ChargebeeClient]):
                 status = self._client.post(f"{path}/update_billing_info", whole).status
             except CallProblem as problem:
                 # With one of two calls made, what stands there is neither what was confirmed nor what is wanted.
-                return not_done(change, problem)._replace(uncertain=bool(sent) or isinstance(problem, Uncertain))
-            sent.append(encoded(whole))
+                uncertain = status is not None or isinstance(problem, Uncertain)
+                return not_done(change, problem)._replace(uncertain=uncertain)
         return Result(
             change.key,
             Outcome.UPDATED,
             target_id=change.claim,
             facts=_facts(change),
             status=status,
-            payload=b"\n".join(sent) or None,
         )
 
     def _absent(self, change: Change, *, everything: bool) -> Result:

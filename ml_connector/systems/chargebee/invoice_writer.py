@@ -34,7 +34,7 @@ from ml_connector.systems.chargebee.invoice_details import DETAILS, import_tries
 from ml_connector.systems.chargebee.invoices import again_id
 from ml_connector.systems.chargebee.line_pages import find
 from ml_connector.systems.chargebee.payments import LINKED, Open, Piece, still_open
-from ml_connector.systems.chargebee.results import ids_of
+from ml_connector.systems.chargebee.results import ids_of, with_posts
 from ml_connector.systems.chargebee.standing import Resource, holds, is_same_money, is_voided
 from ml_connector.systems.chargebee.turns import Turns
 
@@ -55,7 +55,7 @@ class InvoicesWriter(AnsweredAtOnce[ChargebeeClient]):
 
     def deliver(self, changes: Iterable[Change], delivery: Delivery) -> Iterator[Result]:
         def delivered(change: Change) -> Result:
-            return self._delivered(change, delivery)
+            return with_posts(self._client, change, lambda one: self._delivered(one, delivery))
 
         def dropped(change: Change) -> None:
             delivery.not_sent(change.key)

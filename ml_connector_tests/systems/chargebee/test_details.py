@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -531,19 +532,30 @@ def test_an_import_that_is_refused_for_something_else_is_tried_once(sync: Sync) 
     assert [path for path, _ in sent(sync)] == ["import_invoice"]
 
 
-def test_a_preview_can_be_had_of_what_was_changed(sync: Sync) -> None:
-    """What was sent before is a form, which does not tell in the words of a preview what it was."""
+def test_a_preview_shows_what_was_sent_before(sync: Sync) -> None:
     number = imported(sync)
     sync.visma.patch(mainContact={"phone1": "+47 1"})
     sync.visma.control("PATCH", f"invoices/{number}", {"customerRefNumber": "PO 8"})
     sync.read()
-    for flow, key, field in (
-        ("customers", ORDINARY, "customer.phone"),
-        ("invoices", f"Invoice-{number}", "details.po_number"),
+    for flow, key, field, before, after in (
+        ("customers", ORDINARY, "customer.phone", customer(sync)["phone"], "+47 1"),
+        ("invoices", f"Invoice-{number}", "details.po_number", "", "PO 8"),
     ):
         (record,) = preview(sync.flows_out[flow], sync.ledger, "chargebee", clock=sync.now).records
         assert (record.key, record.step) == (key, "update")
-        assert field in {one.field for one in record.differences}
+        assert [(one.before, one.after) for one in record.differences if one.field == field] == [(before, after)]
+        assert {one.field.partition(".")[2] for one in record.differences} == {field.partition(".")[2]}
+
+
+def test_a_preview_can_be_had_where_an_earlier_version_sent_a_form(sync: Sync) -> None:
+    """It does not tell in the words of a preview what was sent before."""
+    before = next(one for one in sync.ledger.audit("chargebee").entries(key=ORDINARY)).entry
+    with sync.ledger.database.begin() as connection:
+        sync.ledger.audit("chargebee").append(connection, [replace(before, payload=b"phone=1&company=A")])
+    sync.visma.patch(mainContact={"phone1": "+47 1"})
+    sync.read()
+    (record,) = preview(sync.flows_out["customers"], sync.ledger, "chargebee", clock=sync.now).records
+    assert "customer.phone" in {one.field for one in record.differences}
 
 
 def forget(sync: Sync, number: str) -> None:
