@@ -14,8 +14,9 @@ from ml_connector.engine.ports import Delivery
 from ml_connector.engine.records import Change, Operation, Outcome, Result
 from ml_connector.http import CallProblem, RecordRefused, Uncertain, concurrently
 from ml_connector.systems.chargebee.client import ChargebeeClient
+from ml_connector.systems.chargebee.customers import VAT
 from ml_connector.systems.chargebee.errors import DUPLICATE, MISSING
-from ml_connector.systems.chargebee.fields import ADDRESS
+from ml_connector.systems.chargebee.fields import ADDRESS, VAT_NUMBER
 from ml_connector.systems.chargebee.results import with_posts
 
 REPLACED = ("vat_number", "vat_number_prefix", "registered_for_gst", "business_customer_without_vat_number")
@@ -138,7 +139,10 @@ def _given(members: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _facts(change: Change) -> dict[str, Any]:
-    return {"id": change.claim, **{name: _digest(change.body[name]) for name in ("customer", "billing")}}
+    """What was confirmed, by digest."""
+    body = change.body
+    halves = {name: _digest(body[name]) for name in ("customer", "billing")}
+    return {"id": change.claim, **halves, VAT: _digest({VAT_NUMBER: body["billing"].get(VAT_NUMBER, "")})}
 
 
 def _digest(part: Mapping[str, Any]) -> str:

@@ -19,6 +19,8 @@ CLASSES = "visma.customer_classes"
 UNREADABLE = "unreadable:"
 INACTIVE = ("Inactive", "Deleted")
 LONGEST_ID = 50
+VAT = "vat"
+"""In what is known of a customer at Chargebee: a digest of its VAT number, which its open invoices follow."""
 GONE = "inactive, and not at Chargebee"
 
 _ID = re.compile(r"[A-Za-z0-9_.-]+")

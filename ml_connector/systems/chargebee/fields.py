@@ -39,7 +39,8 @@ ADDRESS: Mapping[str, int] = {
     "country": 2,
 }
 """Likewise, of an address."""
-BILLING = ("vat_number",)
+VAT_NUMBER = "vat_number"
+BILLING = (VAT_NUMBER,)
 """What of a customer `update_billing_info` changes, besides the address, and nothing else does (section 3.3)."""
 LONGEST_CUSTOM = 250
 

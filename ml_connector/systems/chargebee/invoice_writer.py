@@ -16,7 +16,7 @@ by hand, as a rejection asked them to, is taken for what it is.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext
 from typing import Any
 
 from ml_connector.engine.answered import AnsweredAtOnce, not_done
@@ -60,7 +60,8 @@ class InvoicesWriter(AnsweredAtOnce[ChargebeeClient]):
         def dropped(change: Change) -> None:
             delivery.not_sent(change.key)
 
-        return concurrently(delivered, changes, self._client.settings.connections, dropped=dropped)
+        with closing(self._details.looked_ahead(changes, dropped)) as prepared:
+            yield from concurrently(delivered, prepared, self._client.settings.connections, dropped=dropped)
 
     def _delivered(self, change: Change, delivery: Delivery) -> Result:
         try:
@@ -315,7 +316,7 @@ class InvoicesWriter(AnsweredAtOnce[ChargebeeClient]):
             "ids": ids,
             "text": text_digest(body["details"]),
             "times": times_of(change) + 1,
-            **({"billing": body["customer_billing"]} if "customer_billing" in body else {}),
+            **({"vat": body["customer_vat"]} if "customer_vat" in body else {}),
             **{name: body[name] for name in ("money", "terms", "voided")},
             "payments": {number: [list(piece) for piece in pieces] for number, pieces in noted.items()},
         }
@@ -333,7 +334,7 @@ class InvoicesWriter(AnsweredAtOnce[ChargebeeClient]):
 def _partly(done: Result, problem: Result, *, details: bool) -> Result:
     """A part of it is there and known to be, lest it is made twice: the invoice and its text, and what payments were
     recorded. Where not all of the `details` are, the VAT number has to be looked at again."""
-    facts = {name: value for name, value in done.facts.items() if details or name != "billing"}
+    facts = {name: value for name, value in done.facts.items() if details or name != "vat"}
     return problem._replace(target_id=done.target_id, facts=facts, facts_hold=True, aliases=done.aliases)
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from ml_connector.engine.digests import digest_of
 from ml_connector.engine.records import Desired, Mapped, Need, Record, Reject, Skip
-from ml_connector.systems.chargebee.customers import UNREADABLE, id_of, parsed
+from ml_connector.systems.chargebee.customers import UNREADABLE, VAT, id_of, parsed
 from ml_connector.systems.chargebee.fields import as_text
 from ml_connector.systems.chargebee.flow_settings import InvoicesSettings
 from ml_connector.systems.chargebee.invoice_details import details_of, for_import
@@ -74,7 +74,7 @@ def map_invoice(record: Record, settings: InvoicesSettings) -> Mapped:
     The body: `document`, the parameters of an import without ids; `payments` by Visma's number, and `paid`, their sum
     where only that is known; `voided`; `details`, what `update_details` changes; `money` and `terms`, digests of what
     cannot be changed (lines and amounts; days and payment reference); `customer`, the id of the customer; and, of an
-    open one, `customer_billing`, which changes with the customer's VAT number (`invoice_details.py`).
+    open one, `customer_vat`, which changes with the customer's VAT number (`invoice_details.py`).
     """
     document = read_document(record)
     if isinstance(document, Reject):
@@ -349,16 +349,14 @@ def _references(document: CustomerDocument) -> Sequence[str | None]:
 
 
 def _needs(document: CustomerDocument) -> dict[str, Need]:
-    """The customer; and of an open invoice what the customer's billing address and VAT number were last, by digest.
+    """The customer; and of an open invoice what the customer's VAT number was last, by digest.
 
     One that is settled keeps the VAT number that it was issued with.
     """
     number = as_text(document.customer and document.customer.number)
     needs = {"customer": Need("customers", number, number, record=True)}
     if document.status == OPEN:
-        needs["customer_billing"] = Need(
-            "customers", number, number, fact="billing", record=True, optional=True, decides=True
-        )
+        needs["customer_vat"] = Need("customers", number, number, fact=VAT, record=True, optional=True, decides=True)
     return needs
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -22,6 +23,7 @@ from ml_connector_tests.systems.hubspot.support import SENT_AT
 
 KARI = f"V-{ORDINARY}"
 ONLY = {"customers": {"where": {"number": [ORDINARY]}}, "invoices": {"from": "2020-01-01"}}
+OTHERS = ("10011", "10012", "10013")
 SWEDISH = {"country": {"id": "SE", "name": "Sverige"}}
 OURS = {"company", "line1", "line2", "line3", "zip", "city", "country"}
 
@@ -150,6 +152,56 @@ def test_a_customer_is_looked_at_once_for_all_its_invoices(sync: Sync) -> None:
     assert reads(sync) == [f"/customers/{KARI}"]
 
 
+@pytest.fixture
+def several(open_one: OpenSync) -> Sync:
+    """Of customers without invoices, one connection, and no second try."""
+    numbers = {"number": [ORDINARY, *OTHERS]}
+    flows = {"customers": {"where": numbers}, "invoices": {"from": str(datetime.now(UTC).date())}}
+    retries = {"attempts": 1}
+    sync = open_one(flows=flows, connections=1, retries=retries)
+    sync.sync_out()
+    assert {f"V-{number}" for number in numbers["number"]} <= {one["id"] for one in sync.chargebee.listed("customers")}
+    return sync
+
+
+def test_the_customers_of_many_invoices_are_looked_at_in_one_call(several: Sync) -> None:
+    for number in (ORDINARY, *OTHERS, *OTHERS):
+        order(several, customer=number)
+    reads(several)
+    several.sync_out()
+    assert reads(several) == ["/customers"]
+    made = {one["customer_id"]: one.get("vat_number") for one in several.chargebee.listed("invoices")}
+    assert made == {one["id"]: one.get("vat_number") for one in several.chargebee.listed("customers")}
+    assert all(made.values())
+
+
+def test_customers_that_no_list_gives_are_looked_at_alone(several: Sync) -> None:
+    for number in (ORDINARY, *OTHERS):
+        order(several, customer=number)
+    several.chargebee.control("faults", [{"fault": "server_error", "path": "/api/v2/customers", "times": 1}])
+    several.sync_out()
+    made = several.chargebee.listed("invoices")
+    assert len(made) == 1 + len(OTHERS)
+    assert all(one.get("vat_number") for one in made)
+
+
+@pytest.mark.parametrize("after", [0, 1, 2])
+def test_a_stop_leaves_no_doubt_about_what_was_not_sent(several: Sync, after: int) -> None:
+    """Whether the key is refused where the customers are looked at, or where one of many invoices is imported."""
+    for number in (ORDINARY, *OTHERS, *OTHERS):
+        order(several, customer=number)
+    several.read()
+    several.send("customers")
+    fault = {"fault": "expired_token", "path": "/api/v2/", "after": after}
+    several.chargebee.control("faults", [fault])
+    report = several.send("invoices")["invoices"]
+    several.chargebee.control("faults", [])
+    assert report.stopped is not None
+    assert several.ledger.deliveries("chargebee", "invoices", "visma.customer_invoices", ()).intents() == []
+    several.send("invoices")
+    assert len(several.chargebee.listed("invoices")) == 1 + 2 * len(OTHERS)
+
+
 def test_a_payment_reads_the_invoice_alone(sync: Sync) -> None:
     """The customer is what it was when its VAT number was last looked at."""
     number = imported(sync)
@@ -212,18 +264,16 @@ def test_a_vat_number_is_changed_with_the_address_that_stands_there(sync: Sync) 
     assert [one for _, one in sent(sync)] == [{"po_number": "PO 8"}]
 
 
-def test_another_address_of_the_customer_changes_no_invoice(sync: Sync) -> None:
-    """Invoices have their own; they are looked at for the VAT number alone."""
+def test_another_address_of_the_customer_looks_at_no_invoice(sync: Sync) -> None:
+    """Invoices have their own; they follow the VAT number alone."""
     number = imported(sync)
     before = address(sync, number)
-    sync.visma.patch(mainAddress={"city": "Longyearbyen"})
-    sync.sync_out()
-    assert [path for path, _ in sent(sync) if path] == []
-    assert address(sync, number) == before
-    sync.visma.patch(mainContact={"phone1": "+47 1"})
     reads(sync)
+    sync.visma.patch(mainAddress={"city": "Longyearbyen"}, mainContact={"phone1": "+47 1"})
     sync.sync_out()
     assert reads(sync) == [f"/customers/{KARI}"]
+    assert about(sync, number) == []
+    assert address(sync, number) == before
 
 
 def test_a_text_is_added_as_a_comment_alone(sync: Sync) -> None:
