@@ -56,7 +56,7 @@ class Posted:
     @property
     def subaccount(self) -> str | None:
         """The values of its segments, joined as Visma joins them."""
-        return "-".join(segment["segmentValue"] for segment in self.line.get("subaccount") or ()) or None
+        return "-".join(str(segment.get("segmentValue", "")) for segment in self.line.get("subaccount") or ()) or None
 
     @property
     def deferred_on(self) -> Collection[str]:

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from ml_connector.cli.audit_period import Posted
 from ml_connector_tests.cli.conftest import Cli
 from ml_connector_tests.cli.two_way import subscribe, two_way
 from ml_connector_tests.systems.chargebee.support import BACK, COMPANY, Sync
@@ -207,3 +208,18 @@ def test_every_amount_tells_where_it_stands(
 
 def _cents(row: dict[str, Any]) -> int:
     return int((Decimal(row["debit"] or 0) - Decimal(row["credit"] or 0)) * 100)
+
+
+@pytest.mark.parametrize(
+    ("segments", "shown"),
+    [
+        ([{"segmentId": 1, "segmentValue": "10"}, {"segmentId": 2, "segmentValue": "0100"}], "10-0100"),
+        ([{"segmentId": 1, "segmentValue": "10"}, {"segmentId": 2}], "10-"),
+        ([], None),
+        (None, None),
+    ],
+)
+def test_a_segment_without_a_value_is_empty(segments: Any, shown: str | None) -> None:
+    """Visma may show one, of a transaction that was found."""
+    line = {} if segments is None else {"subaccount": segments}
+    assert Posted("2026-11", "invoice/1", "", "", line, "NOK", Decimal(1), {}).subaccount == shown
