@@ -123,16 +123,20 @@ def _fits(link: Link, need: Need) -> bool:
 
 
 def _resolved(wish: Desired, found: Mapping[Need, Any], absent: Sequence[Need], told: Mapping[Need, Told]) -> Resolved:
-    lacking = [need for need in absent if not need.optional]
-    missed = [need for need in absent if need.optional]
+    lacking = [need for need in absent if not need.optional or _comes_back(need, told)]
+    missed = [need for need in absent if need not in lacking]
     return Resolved(
         {**wish.body, **{name: found[need] for name, need in wish.needs.items() if need in found}},
         lacking,
-        " ".join(_reason(need, told.get(need)) for need in lacking) or None,
+        " ".join(dict.fromkeys(_reason(need, told.get(need)) for need in lacking)) or None,
         bool(lacking) and all(need in told and told[need].outcome == Outcome.SKIPPED for need in lacking),
         missed,
         [need for need in missed if need.key is not None and need not in told],
     )
+
+
+def _comes_back(need: Need, told: Mapping[Need, Told]) -> bool:
+    return need.awaited and need in told and told[need].outcome == Outcome.FAILED
 
 
 def _reason(need: Need, told: Told | None) -> str:

@@ -80,6 +80,7 @@ class Need(NamedTuple):
         record: only the record is known, not the identity that it wants; `identity` and `key` are both its key.
         optional: without it the record is sent all the same, and the body has nothing there. Where `key` says who
             brings it, that record has its chance first; delivered later, it makes the one that needs it due again.
+        awaited: an optional one whose record failed, and comes back by itself, is waited for.
         unless: an object about which the target said this does not count.
         decides: of a document: this belongs to its basis, too, so that another fact makes it be sent again.
     """
@@ -93,6 +94,7 @@ class Need(NamedTuple):
     optional: bool = False
     unless: str | None = None
     decides: bool = False
+    awaited: bool = False
 
 
 class Desired(NamedTuple):

@@ -39,7 +39,8 @@ class Badges(Members):
         if "chief" in row:
             needs["chief"] = Need("members", row["chief"], row["chief"], fact="status", record=True)
         if "guest" in row:
-            needs["guest"] = Need("members", row["guest"], row["guest"], fact="status", record=True, optional=True)
+            guest = Need("members", row["guest"], row["guest"], fact="status", record=True, optional=True)
+            needs["guest"] = guest._replace(awaited=row.get("awaits", False))
         if "decides" in row:
             needs["status"] = needs["status"]._replace(decides=row["decides"])
         return Desired(
@@ -289,6 +290,23 @@ def test_what_comes_later_than_the_record_that_can_do_without_is_added(two: Two)
     assert two.due
     two.deliver("badges")
     assert two.badges.members["badge-2"].body["guest"] == "subscribed"
+
+
+@pytest.mark.parametrize(("fault", "words"), [("fail", ["failed", "created"]), ("reject", ["created", "created"])])
+def test_what_may_still_come_is_waited_for_although_it_is_no_must(two: Two, fault: str, words: list[str]) -> None:
+    """What was refused for good is not, and neither is what nobody knows."""
+    two.put("1")
+    two.sync.account.faults = [fault]
+    two.deliver("members")
+    two.put("2", guest="1", awaits=True)
+    two.put("3", guest="9", awaits=True)
+    two.deliver("members", "badges")
+    found = [two.state("2").outcome]
+    two.sync.clock.forward(minutes=10)
+    two.deliver("members", "badges")
+    assert [*found, two.state("2").outcome] == words
+    assert ("guest" in two.badges.members["badge-2"].body) == (fault == "fail")
+    assert "guest" not in two.badges.members["badge-3"].body
 
 
 def test_what_needs_a_record_that_a_rule_keeps_back_is_kept_back_too(two: Two) -> None:
