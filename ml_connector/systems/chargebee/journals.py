@@ -29,6 +29,7 @@ from ml_connector.systems.chargebee.event_settings import EventsSettings, LineRu
 from ml_connector.systems.chargebee.money import NotMoney, major
 from ml_connector.systems.chargebee.schedule import day_of, month_of
 from ml_connector.systems.visma.journals import LINES
+from ml_connector.systems.visma.places import BOOKS
 
 BEFORE_FROM = "before from"
 OUR_IMPORT = "our own import"
@@ -41,6 +42,9 @@ JOURNALS = "journals"
 ORIGINAL, ORIGINALS = "original", "originals"
 """In the body of what takes another document back: the places of that document's lines, as its own delivery told them,
 and which of its lines each line takes back (see `systems/visma/places.py`)."""
+STANDS = "stands"
+"""In the body of what follows a document: under which number that stands in Visma. One that stands and tells no places
+was posted by an earlier version, which knew no projects."""
 NO_DEFERRED = "Deferred revenue has no account: set accounts.deferred."
 
 
@@ -153,15 +157,24 @@ def map_document(record: Record, settings: EventsSettings, origin: Origin, prefi
     except NotMoney as error:
         return Reject(str(error), "currency")
     deferred = {line.id: deferred_of(rule, settings) for line, rule in _deferred_lines(document, settings)}
-    told = {"policy": settings.policy, "deferred": deferred, "keeps_places": True, ORIGINALS: document.originals}
+    told = {
+        "policy": settings.policy,
+        "deferred": deferred,
+        "keeps_places": True,
+        ORIGINALS: document.originals,
+    }
     return Desired(body["reference"], {**body, **told}, needs=needs_original(document), basis=document.basis)
 
 
 def needs_original(document: Document) -> dict[str, Need]:
-    """What takes a document back stands where that stands, whatever is configured by now. One that is not there, or
-    was posted by an earlier version, tells nothing: then today's settings count."""
+    """What takes a document back stands where that stands, whatever is configured by now. One that may still come is
+    waited for; one that will not, tells nothing: then today's settings count."""
     key = document.original
-    return {ORIGINAL: Need(JOURNALS, key, key, fact="places", record=True, optional=True)} if key else {}
+    facts = {ORIGINAL: "places", BOOKS: BOOKS, STANDS: "batch"} if key else {}
+    return {
+        name: Need(JOURNALS, str(key), key, fact=fact, record=True, optional=True, awaited=True)
+        for name, fact in facts.items()
+    }
 
 
 def left_alone(document: Document, settings: EventsSettings, imported: Imported) -> Skip | None:
@@ -346,7 +359,8 @@ def _postings(document: Document, settings: EventsSettings) -> Iterator[Posting]
         for tax in line.taxes:
             if tax.amount:
                 text, code = f"{name} {tax.name}".rstrip(), code_of(tax, settings)
-                yield Posting(vat_account(tax, settings), -sign * tax.amount, text, line.id, code)
+                own = line.id if line.amount else ""  # the first one with a name is the line's own (`places.py`)
+                yield Posting(vat_account(tax, settings), -sign * tax.amount, text, own, code)
     if document.round_off:
         if accounts.rounding is None:
             raise Missing("The document is rounded, and rounding has no account: set accounts.rounding.")

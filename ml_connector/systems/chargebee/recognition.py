@@ -29,12 +29,12 @@ from ml_connector.systems.chargebee.journals import (
 from ml_connector.systems.chargebee.money import NotMoney
 from ml_connector.systems.chargebee.schedule import end_of, last_day
 from ml_connector.systems.visma.journals import LINES
-from ml_connector.systems.visma.places import of_both_lines
+from ml_connector.systems.visma.places import BOOKS, in_books, of_both_lines, without_project
 
 POLICY, DEFERRED = "policy", "deferred"
 """In the body, as the document's own transaction tells: by which policy it was posted, and to which account each of its
 lines was deferred; and ORIGINAL, where its lines stand. A document that an earlier version posted tells no accounts and
-no places: then today's count."""
+no places: then today's count, but for projects, which that version did not know."""
 
 
 class Part(BaseModel):
@@ -98,6 +98,7 @@ def map_recognition(record: Record, settings: EventsSettings, origin: Origin, pr
             POLICY: Need(JOURNALS, document.key, document.key, fact=POLICY, record=True),
             DEFERRED: Need(JOURNALS, document.key, document.key, fact=DEFERRED, record=True, optional=True),
             ORIGINAL: Need(JOURNALS, document.key, document.key, fact="places", record=True, optional=True),
+            BOOKS: Need(JOURNALS, document.key, document.key, fact=BOOKS, record=True, optional=True),
         },
         basis=_basis(orjson.loads(record.payload)),
         not_before=end_of(month.month, ZoneInfo(settings.timezone)),
@@ -113,9 +114,9 @@ def from_where_it_was_deferred(body: Mapping[str, Any]) -> dict[str, Any]:
         known = accounts.get(name) if name not in seen else None
         seen.add(name)
         lines.append({**line, "accountNumber": known} if known else line)
-    if (places := body.get(ORIGINAL)) is not None:
-        lines = of_both_lines(lines, places)
-    return {**body, "members": {**body["members"], LINES: lines}}
+    places = body.get(ORIGINAL)
+    lines = [without_project(line) for line in lines] if places is None else of_both_lines(lines, places)
+    return {**body, "members": in_books({**body["members"], LINES: lines}, body.get(BOOKS))}
 
 
 def has_accounts(body: Mapping[str, Any]) -> bool:

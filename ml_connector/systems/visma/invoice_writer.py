@@ -25,11 +25,12 @@ from ml_connector.http import CallProblem, TornAnswer, to_json
 from ml_connector.http.actions import Action, Decision
 from ml_connector.systems.visma.document_writer import CHANGED, MISFIT, DocumentWriter, no_period
 from ml_connector.systems.visma.ledger import GONE
-from ml_connector.systems.visma.places import PROJECT, SUBACCOUNT, TASK, place_of, places_of
+from ml_connector.systems.visma.places import BOOKS, BRANCH, PROJECT, SUBACCOUNT, TASK, place_of, places_of
 from ml_connector.systems.visma.writer import wrap
 
-TASK_HERE = "taskId"
-"""What the update model of these documents calls the task of a line. The project is the whole document's (appendix)."""
+TASK_HERE, BRANCH_HERE = "taskId", "branchNumber"
+"""What the update model of these documents calls the task of a line, and the branch. The project is the whole
+document's (appendix)."""
 NUMBERS = ("quantity", "unitPriceInCurrency", "exchangeRate")
 FOUND_AT_MOST = 100
 """Documents asked for at once by a reference that one of them has at most; a filter that is ignored gives any."""
@@ -125,6 +126,7 @@ class InvoiceWriter(DocumentWriter[_Standing]):
                 "policy": body["policy"],
                 **moved,
                 **({"places": _places(members, kind, body["names"])} if "names" in body else {}),
+                BOOKS: {BRANCH: members[BRANCH_HERE]} if members.get(BRANCH_HERE) else {},
             },
             reason=" ".join([f"It stands in Visma as {name}.", *notes]) if notes else None,
             payload=to_json(wrap(members)),
@@ -209,6 +211,8 @@ def _at_its_places(members: Mapping[str, Any], kind: Kind, row: Mapping[str, Any
     sent, shown = members[kind.lines], row.get(kind.lines) or row.get("invoiceLines") or ()
     if PROJECT in row:
         members = {**members, PROJECT: place_of(row).get(PROJECT)}
+    if BRANCH_HERE in row:
+        members = {**members, BRANCH_HERE: _branch(row)}
     if len(shown) != len(sent):
         return members
     lines = []
@@ -216,8 +220,14 @@ def _at_its_places(members: Mapping[str, Any], kind: Kind, row: Mapping[str, Any
         place = place_of(there)
         task = {TASK_HERE: place.get(TASK)} if TASK in there else {}
         segments = {SUBACCOUNT: place.get(SUBACCOUNT)} if SUBACCOUNT in there else {}
-        lines.append({**line, **task, **segments})
+        branch = {BRANCH_HERE: _branch(there)} if BRANCH_HERE in there else {}
+        lines.append({**line, **task, **segments, **branch})
     return {**members, kind.lines: lines}
+
+
+def _branch(shown: Mapping[str, Any]) -> str | None:
+    branch = shown.get(BRANCH_HERE)
+    return str(branch["number"]) if isinstance(branch, Mapping) and branch.get("number") else None
 
 
 def _places(members: Mapping[str, Any], kind: Kind, names: Sequence[str]) -> Mapping[str, Any]:

@@ -6,7 +6,7 @@ stand.
 The body of a change: `reference`, `period` (`2026-11`), `release`, `base_currency`, to which its rate leads (None where
 that is not known), `members`, the plain members of the update model with amounts as decimal text, and, where it
 defers revenue, `policy` and `deferred`: line -> account, by the lines' notes. With `keeps_places` it is told where the
-lines stand (`places.py`).
+lines stand, and in which books (`places.py`).
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from typing import Any, NamedTuple
 
 from ml_connector.engine.checkpoints import reached
 from ml_connector.engine.ports import Delivery
-from ml_connector.engine.records import NOTHING, Change, Outcome, Result
+from ml_connector.engine.records import NOTHING, Change, Doubt, Outcome, Result
 from ml_connector.http import to_json
 from ml_connector.systems.visma.document_writer import CHANGED, MISFIT, SETTLE, DocumentWriter, no_period
 from ml_connector.systems.visma.journals import LINES
 from ml_connector.systems.visma.ledger import Batch, is_same
 from ml_connector.systems.visma.periods import Period
-from ml_connector.systems.visma.places import as_it_stands, place_of, places_of
+from ml_connector.systems.visma.places import BOOKS, as_it_stands, books_of, in_books, place_of, places_of
 from ml_connector.systems.visma.writer import wrap
 
 PATH = "/v2/journaltransaction"
@@ -39,7 +39,7 @@ class _Standing(NamedTuple):
         also: further batches with the same reference.
         policy: by which an earlier process made it; None: by that of today.
         deferred: line -> the account on which it is deferred revenue.
-        places: see `places.py`.
+        places, books: see `places.py`.
     """
 
     batch: Batch
@@ -49,6 +49,7 @@ class _Standing(NamedTuple):
     policy: str | None = None
     deferred: Mapping[str, str] = NOTHING
     places: Mapping[str, Any] = NOTHING
+    books: Mapping[str, Any] | None = None
 
 
 class JournalWriter(DocumentWriter[_Standing]):
@@ -60,14 +61,12 @@ class JournalWriter(DocumentWriter[_Standing]):
         if period is None:
             return no_period(change, "in Visma's general ledger")
         if change.doubt is not None:
-            there, _, policy = (change.doubt.reference or period.name).partition(" ")
-            places = {body["period"], period.name, there}
-            found = self._ledger.find(body["reference"], places, change.doubt.since + SETTLE)
+            found, policy = self._find(body, change.doubt, period.name)
             if found:
                 sent = _members(body, self._ledger.periods.of(found[0].period) or period)
                 stands = self._as_it_stands(found[0], sent)
                 told = _told(stands, body)
-                return _Standing(found[0], to_json(wrap(stands)), found[1:], policy=policy or None, **told)
+                return _Standing(found[0], to_json(wrap(stands)), found[1:], policy=policy, **told)
         if (misfit := self._ledger.misfit(body)) is not None:
             return Result(change.key, Outcome.REJECTED, kind=MISFIT, reason=misfit)
         delivery.remember([change.key], f"{period.name} {body.get('policy', '')}".rstrip())
@@ -78,13 +77,24 @@ class JournalWriter(DocumentWriter[_Standing]):
         told = _told(members, body)
         return _Standing(batch, to_json(wrap(members)), correlation_id=written.correlation_id, **told)
 
+    def _find(self, body: Mapping[str, Any], doubt: Doubt, period: str) -> tuple[Sequence[Batch], str | None]:
+        """The batches that an unanswered call may have made, and the policy by which it did.
+
+        Args:
+            period: the one in which it would be made now.
+        """
+        there, _, policy = (doubt.reference or period).partition(" ")
+        found = self._ledger.find(body["reference"], {body["period"], period, there}, doubt.since + SETTLE)
+        return found, policy or None
+
     def _as_it_stands(self, batch: Batch, members: Mapping[str, Any]) -> Mapping[str, Any]:
         """What was sent for a batch: its lines are others than those of today if the mapping changed in between."""
-        lines = self._ledger.lines(batch.number)
+        row = self._ledger.whole(batch.number)
+        lines = row.get(LINES) or ()
+        members = in_books(members, books_of(row))
         if is_same(lines, members[LINES]):
             return _at_its_places(members, lines)
-        told = [{name: line[name] for name in OF_A_LINE if line.get(name)} | place_of(line) for line in lines]
-        return {**members, LINES: told}
+        return {**members, LINES: _shown(lines)}
 
     def _stands(self, change: Change, standing: _Standing) -> Result:
         batch, also = standing.batch, standing.also
@@ -105,6 +115,7 @@ class JournalWriter(DocumentWriter[_Standing]):
             **({"policy": policy} if (policy := standing.policy or change.body.get("policy")) else {}),
             **({"deferred": standing.deferred} if standing.deferred else {}),
             **({"places": standing.places} if standing.places else {}),
+            **({BOOKS: standing.books} if standing.books is not None else {}),
         }
         return Result(
             change.key,
@@ -144,8 +155,14 @@ def _at_its_places(members: Mapping[str, Any], standing: Sequence[Mapping[str, A
 
 def _told(members: Mapping[str, Any], body: Mapping[str, Any]) -> dict[str, Any]:
     """What stands of a document, for those that follow it."""
-    places = places_of(members[LINES]) if body.get("keeps_places") else NOTHING
-    return {"deferred": _deferred(members, body), "places": places}
+    if not body.get("keeps_places"):
+        return {"deferred": _deferred(members, body)}
+    return {"deferred": _deferred(members, body), "places": places_of(members[LINES]), "books": books_of(members)}
+
+
+def _shown(lines: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Lines as Visma shows them, in the names of the update model."""
+    return [{name: line[name] for name in OF_A_LINE if line.get(name)} | place_of(line) for line in lines]
 
 
 def _deferred(members: Mapping[str, Any], body: Mapping[str, Any]) -> dict[str, str]:

@@ -119,10 +119,14 @@ class Ledger:
 
     def lines(self, number: str) -> Sequence[Mapping[str, Any]]:
         """The lines of a batch. Raises `CallProblem`, `Stopped`."""
+        return self.whole(number).get(LINES) or ()
+
+    def whole(self, number: str) -> Mapping[str, Any]:
+        """A batch with its lines. Raises `CallProblem`, `Stopped`."""
         answer = self.client.request("GET", f"{PATH}/{quote(number, safe='')}")
         if not isinstance(answer.data, Mapping):
             raise RecordFailed(Decision(Action.FAIL_RECORD, "malformed answer", f"GL {number} is no batch"))
-        return answer.data.get(LINES) or ()
+        return answer.data
 
     def _batches(self, period: str, as_of: datetime) -> Mapping[str, Sequence[Batch]]:
         """By reference; read again where what is known is older than that moment."""

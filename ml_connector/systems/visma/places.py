@@ -1,5 +1,5 @@
-"""Where the lines of a document stand besides their accounts: subaccount, project and task; and how what belongs to it
-follows: the months of a line, and what takes the document back.
+"""Where the lines of a document stand besides their accounts: subaccount, project and task, and in which branch and
+ledger all of them do; and how what belongs to it follows: the months of a line, and what takes the document back.
 
 Places are told by the lines' notes: the first line with a note is the one that is named by it. What stands behind it
 under the same note (its VAT), and lines without one, have the place of every line, which is told under "". Named are
@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from ml_connector.systems.visma.journals import LINES
+
 Line = Mapping[str, Any]
 Place = dict[str, Any]
 """Members of the update model of a journal line."""
@@ -18,6 +20,9 @@ Place = dict[str, Any]
 SUBACCOUNT, PROJECT, TASK = "subaccount", "project", "projectTask"
 MEMBERS = (SUBACCOUNT, PROJECT, TASK)
 EVERY = ""
+BRANCH, LEDGER = "branch", "ledger"
+BOOKS = "books"
+"""The fact of a document: its branch and its ledger; without one where it stands in Visma's main one."""
 
 
 def place_of(line: Line) -> Place:
@@ -43,13 +48,13 @@ def as_it_stands(line: Line, standing: Line) -> dict[str, Any]:
 def places_of(lines: Iterable[Line]) -> dict[str, Place]:
     """Note -> place, of the lines that are named and stand elsewhere than every line."""
     own: dict[str, Place] = {}
-    every: Place | None = None
+    every: Place | None = None  # a document of no total, and without VAT, may have no line but named ones
     for line, name in _named(lines):
         if name == EVERY:
             every = place_of(line) if every is None else every
         else:
             own[name] = place_of(line)
-    return {EVERY: every or {}, **{name: place for name, place in own.items() if place != (every or {})}}
+    return {**({} if every is None else {EVERY: every}), **{name: at for name, at in own.items() if at != every}}
 
 
 def following(lines: Iterable[Line], places: Mapping[str, Place], originals: Mapping[str, str]) -> list[dict[str, Any]]:
@@ -62,7 +67,8 @@ def following(lines: Iterable[Line], places: Mapping[str, Place], originals: Map
     followed = []
     for line, name in _named(lines):
         known = EVERY if name == EVERY else originals.get(name)
-        followed.append(dict(line) if known is None else moved(line, place_in(places, known)))
+        told = known is not None and (known in places or EVERY in places)
+        followed.append(moved(line, place_in(places, str(known))) if told else dict(line))
     return followed
 
 
@@ -74,6 +80,29 @@ def place_in(places: Mapping[str, Place], name: str) -> Place:
 def of_both_lines(lines: Sequence[Line], places: Mapping[str, Place]) -> list[dict[str, Any]]:
     """The lines of months, at the place of the line that each is a part of."""
     return [moved(line, place_in(places, line.get("note") or EVERY)) for line in lines]
+
+
+def without_project(line: Line) -> dict[str, Any]:
+    """The line, of no project."""
+    return {name: value for name, value in line.items() if name not in (PROJECT, TASK)}
+
+
+def books_of(members: Mapping[str, Any]) -> dict[str, Any]:
+    """Branch and ledger, by the update model or by the read model of a transaction."""
+    return {name: members[name] for name in (BRANCH, LEDGER) if members.get(name)}
+
+
+def in_books(members: Mapping[str, Any], books: Mapping[str, Any] | None) -> dict[str, Any]:
+    """A transaction in these; None: where it is."""
+    if books is None:
+        return dict(members)
+    branch = {BRANCH: books[BRANCH]} if BRANCH in books else {}
+    lines = [{**_without(line, BRANCH), **branch} for line in members[LINES]]
+    return {**_without(members, BRANCH, LEDGER), **books, LINES: lines}
+
+
+def _without(members: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    return {name: value for name, value in members.items() if name not in names}
 
 
 def _named(lines: Iterable[Line]) -> Iterator[tuple[Line, str]]:
