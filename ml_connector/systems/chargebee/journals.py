@@ -161,6 +161,7 @@ def map_document(record: Record, settings: EventsSettings, origin: Origin, prefi
         "policy": settings.policy,
         "deferred": deferred,
         "keeps_places": True,
+        "names": [line.id for line in lines_of(document)],
         ORIGINALS: document.originals,
     }
     return Desired(body["reference"], {**body, **told}, needs=needs_original(document), basis=document.basis)
@@ -175,6 +176,11 @@ def needs_original(document: Document) -> dict[str, Need]:
         name: Need(JOURNALS, str(key), key, fact=fact, record=True, optional=True, awaited=True)
         for name, fact in facts.items()
     }
+
+
+def lines_of(document: Document) -> Sequence[Line]:
+    """Those that come to something."""
+    return [line for line in document.lines if line.amount or any(tax.amount for tax in line.taxes)]
 
 
 def left_alone(document: Document, settings: EventsSettings, imported: Imported) -> Skip | None:

@@ -6,7 +6,7 @@ voiding is a credit note of everything.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -22,6 +22,7 @@ from ml_connector.systems.chargebee.journals import (
     Origin,
     description_of,
     left_alone,
+    lines_of,
     needs_original,
     project_of,
     read_document,
@@ -63,7 +64,7 @@ def map_to_invoice(
     day = day_of(document.date, ZoneInfo(settings.timezone))
     period = month_of(day)
     try:
-        lines = [_line(line, document, settings) for line in _lines(document)]
+        lines = [_line(line, document, settings) for line in lines_of(document)]
         total = major(document.total, document.currency)
     except Missing as missing:
         return Reject(str(missing), "configuration")
@@ -92,7 +93,8 @@ def map_to_invoice(
         "policy": settings.policy,
         "total": total,
         "base_currency": document.base_currency,
-        "names": [line.id for line in _lines(document)],
+        "names": [line.id for line in lines_of(document)],
+        "deferred": [line.id for line in document.lines if line.is_ranged],
         ORIGINALS: document.originals,
         "members": members,
     }
@@ -118,11 +120,6 @@ def _inexpressible(document: Document) -> Reject | None:
             "does not add up",
         )
     return None
-
-
-def _lines(document: Document) -> Iterator[Line]:
-    """Those that come to something."""
-    return (line for line in document.lines if line.amount or any(tax.amount for tax in line.taxes))
 
 
 def _line(line: Line, document: Document, settings: EventsSettings) -> Mapping[str, Any]:

@@ -151,6 +151,24 @@ class InvoiceWriter(DocumentWriter[_Standing]):
             "afterwards. Correct it there, then replay the record.",
         )
 
+    def found(self, change: Change) -> Result | None:
+        """The invoice or credit note that an unanswered call made of a document which would be a transaction by now;
+        None: there is none. It is told as Visma shows it. Raises `CallProblem`, `Stopped`."""
+        body = change.body
+        for name, kind in KINDS.items():
+            if numbers := self._find(kind, body["reference"]):
+                row = self._read(kind, numbers[0])
+                shown = row.get(kind.lines) or row.get("invoiceLines") or ()
+                told = [line for line in map(_told, shown) if line is not None]
+                members = {"currencyId": row.get("currencyId"), "externalReference": body["reference"]}
+                members = dict(_at_its_places({**members, kind.lines: told}, kind, row))
+                standing = _Standing(numbers[0], members, numbers[1:])
+                whole = {**body, "kind": name, "release": False, "policy": "immediate"}
+                whole["total"] = str(_amount(row.get("amountInCurrency")))
+                stands = self._stands(change._replace(body=whole), standing)
+                return stands._replace(reason=stands.reason or f"It stands in Visma as {kind.title} {numbers[0]}.")
+        return None
+
     def _find(self, kind: Kind, reference: str) -> Sequence[str]:
         """The numbers of the documents that carry our reference and are not voided.
 

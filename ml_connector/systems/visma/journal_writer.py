@@ -77,6 +77,22 @@ class JournalWriter(DocumentWriter[_Standing]):
         told = _told(members, body)
         return _Standing(batch, to_json(wrap(members)), correlation_id=written.correlation_id, **told)
 
+    def found(self, change: Change) -> Result | None:
+        """The transaction that an unanswered call made of a document which would be an invoice by now; None: there is
+        none. It is told as Visma shows it. Raises `CallProblem`, `Stopped`."""
+        body = change.body
+        if change.doubt is None:
+            return None
+        open_one = self._ledger.periods.open_from(body["period"])
+        batches, policy = self._find(body, change.doubt, open_one.name if open_one else body["period"])
+        if not batches:
+            return None
+        row = self._ledger.whole(batches[0].number)
+        members = {"currencyId": row.get("currencyId"), **books_of(row), LINES: _shown(row.get(LINES) or ())}
+        told = _told(members, {**body, "keeps_places": True})
+        standing = _Standing(batches[0], to_json(wrap(members)), batches[1:], policy=policy, **told)
+        return self._stands(change, standing)
+
     def _find(self, body: Mapping[str, Any], doubt: Doubt, period: str) -> tuple[Sequence[Batch], str | None]:
         """The batches that an unanswered call may have made, and the policy by which it did.
 

@@ -26,7 +26,10 @@ from ml_connector_tests.systems.chargebee.test_projects import (
     places,
 )
 
+AT_ONCE = events_block(policy="immediate")
 WRITES = "(journaltransaction|customerinvoice|customerCreditNote)$"
+LATER = {"2970", "1530"}
+"""Accounts on which nothing may be left of what was earned, or taken back."""
 
 
 def balances(sync: Sync) -> dict[Any, int]:
@@ -46,6 +49,78 @@ def void(sync: Sync, invoice: dict[str, Any]) -> None:
 def change(sync: Sync, invoice: dict[str, Any], changes: dict[str, Any]) -> None:
     sync.chargebee.control(f"records/invoices/{invoice['id']}", {"set": changes})
     sync.chargebee.done(f"/invoices/{invoice['id']}/update_details", po_number="PO-1")
+
+
+# --- post ------------------------------------------------------------------------------------------------------------
+
+WAYS = pytest.mark.parametrize(
+    ("first", "then"), [(AT_ONCE, invoices_block()), (invoices_block(), AT_ONCE)], ids=["to invoices", "to journals"]
+)
+
+
+@WAYS
+@pytest.mark.parametrize("fault", ["lost_answer", "false_error"])
+def test_post_that_changes_before_an_unanswered_create_is_known_posts_nothing_twice(
+    open_one: OpenSync, first: dict[str, Any], then: dict[str, Any], fault: str
+) -> None:
+    """failures.md 20: it is looked up as what it was sent as; its voiding follows as what is wanted by then."""
+    sync = open_one(events=first)
+    invoice = billed(sync)
+    sync.visma.fault(fault, path=WRITES, **POST)
+    assert counts(sync.sync_back()["journals"]) == {"read": 1, "failed": 1}
+    sync = open_one(events=then)
+    sync.wait(minutes=10)
+    assert counts(sync.sync_back()["journals"]) == {"read": 1, "created": 1}
+    assert len(sync.batches()) + len(documents(sync)) == 1
+    facts = sync.state_back("journals", f"invoice/{invoice['id']}").facts
+    assert (facts["policy"], bool(facts["places"]), facts["books"]["branch"]) == ("immediate", True, "1")
+    assert "None" not in (sync.state_back("journals", f"invoice/{invoice['id']}").reason or "")
+    void(sync, invoice)
+    assert counts(sync.sync_back()["journals"])["created"] == 1
+    assert len(sync.batches()) + len(documents(sync)) + len(documents(sync, "credit_notes")) == 2
+
+
+@WAYS
+def test_what_never_reached_visma_is_posted_as_it_is_wanted_by_then(
+    open_one: OpenSync, first: dict[str, Any], then: dict[str, Any]
+) -> None:
+    sync = open_one(events=first)
+    billed(sync)
+    sync.visma.fault("server_error", path=WRITES, **POST)
+    sync.sync_back()
+    sync = open_one(events=then)
+    sync.wait(minutes=10)
+    assert counts(sync.sync_back()["journals"])["created"] == 1
+    assert [bool(sync.batches()), bool(documents(sync))] == [then is AT_ONCE, then is not AT_ONCE]
+
+
+def test_months_follow_a_transaction_that_was_found_after_post_was_changed(open_one: OpenSync) -> None:
+    """It was deferred when it was sent."""
+    sync = open_one(events=events_block(**LICENCES))
+    billed(sync)
+    sync.visma.fault("lost_answer", path=WRITES, **POST)
+    sync.sync_back()
+    sync = open_one(events=invoices_block(accounts={"receivable": "1530", "revenue": "3000", "vat": {"MVA": "2700"}}))
+    sync.wait(days=800)
+    sync.sync_back()
+    assert (documents(sync), LATER & {key[0] for key in balances(sync)}) == ([], {"1530"})
+
+
+@WAYS
+@pytest.mark.parametrize("amount", [120_000, 140_000])
+def test_what_changes_after_it_was_posted_the_other_way_is_for_people(
+    open_one: OpenSync, first: dict[str, Any], then: dict[str, Any], amount: int
+) -> None:
+    """In words that help: its lines cannot be compared."""
+    sync = open_one(events=first)
+    invoice = billed(sync)
+    sync.sync_back()
+    line = {**invoice["line_items"][0], "amount": amount, "unit_amount": amount, "description": "Licence"}
+    change(sync, invoice, {"line_items": [line], "total": amount + 30_000, "amount_due": amount + 30_000})
+    sync = open_one(events=then)
+    assert counts(sync.sync_back()["journals"]) == {"read": 1, "rejected": 1}
+    reason = sync.state_back("journals", f"invoice/{invoice['id']}").reason or ""
+    assert ("made when `post` was another" in reason, "ml-connector handled" in reason) == (True, True)
 
 
 # --- what is not there yet -------------------------------------------------------------------------------------------
