@@ -50,6 +50,10 @@ def rows(key: str) -> list[Members]:
     """Of the list.
 
     Args:
-        key: what they call the id.
+        key: what they call the id; `project.id` for one within an object.
     """
-    return [{(key if name == "id" else name): value for name, value in row.items()} for row in PROJECTS.values()]
+    outer, _, inner = key.partition(".")
+    return [
+        {outer: {inner: name} if inner else name, **{key: value for key, value in row.items() if key != "id"}}
+        for name, row in PROJECTS.items()
+    ]

@@ -104,7 +104,7 @@ def _of_subaccounts(reader: Reader, named: Sequence[tuple[Mapping[int, str], str
 
 
 def _of_projects(reader: Reader, named: Mapping[str, str]) -> Iterator[Finding]:
-    """There is a list of projects, and nobody says what its rows call their id: any text of a row may be it."""
+    """There is a list of projects, and nobody says what its rows call their id: any value of a row may be it."""
     try:
         rows = [row for _, row in _rows(reader, PROJECTS)]
     except Stopped as stopped:
@@ -112,8 +112,16 @@ def _of_projects(reader: Reader, named: Mapping[str, str]) -> Iterator[Finding]:
         return
     for name, purpose in named.items():
         subject = f"project {name} ({purpose})"
-        row = next((row for row in rows if name in (text for text in row.values() if isinstance(text, str))), None)
+        row = next((row for row in rows if name in _values(row)), None)
         yield _unknown(subject) if row is None else _there(subject, row, "description")
+
+
+def _values(row: Row) -> Iterator[str]:
+    for value in row.values():
+        if isinstance(value, Mapping):
+            yield from _values(value)
+        elif isinstance(value, str | int):
+            yield str(value)
 
 
 def _segments(row: Row) -> dict[Any, str]:
@@ -125,7 +133,9 @@ def _rows(reader: Reader, listing: Listing) -> Iterator[tuple[str, Row]]:
     """Each with its key. Raises Stopped."""
     for page in reader.whole(listing):
         for row in page.rows:
-            yield row.key, orjson.loads(row.payload)
+            members = orjson.loads(row.payload)
+            if isinstance(members, Mapping):
+                yield row.key, members
 
 
 def _there(subject: str, row: Row, words: str) -> Finding:

@@ -98,7 +98,7 @@ def test_a_list_that_may_not_be_read_is_named(open_one: OpenSync, path: str, sub
     assert found["branch 1 (every line)"].ok
 
 
-@pytest.mark.parametrize("key", ["projectID", "number"])
+@pytest.mark.parametrize("key", ["projectID", "number", "project.id"])
 def test_projects_are_found_whatever_their_list_calls_the_id(open_one: OpenSync, key: str) -> None:
     """Nobody documents its rows."""
     sync = open_one(events=events_block(project="P-ABO", rules=[{"entity_id": "x", "project": "P-NIX"}]))
