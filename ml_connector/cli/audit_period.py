@@ -33,6 +33,7 @@ class Posted:
     """One line of a transaction as it was sent.
 
     Attributes:
+        name: the document's line that it is of.
         project: the line's, or that of the invoice which it is a line of.
         schedule: the month of a document's schedule, or "" for the document itself.
         reference: ours, by which it is found in Visma.
@@ -47,6 +48,7 @@ class Posted:
     currency: str
     amount: Decimal
     facts: Mapping[str, Any]
+    name: str | None = None
     project: str | None = None
 
     @property
@@ -163,7 +165,9 @@ def _posted(entries: Iterator[Any]) -> Iterator[Posted]:
     for entry in newest.values():
         sent = _unwrapped(json.loads(entry.payload, parse_float=Decimal))
         document, month = _parts(entry.key)
-        for line, amount in _lines(sent):
+        lines = list(_lines(sent))
+        names = entry.facts.get("lines", ())  # of an invoice, whose lines in Visma bear none
+        for at, (line, amount) in enumerate(lines):
             yield Posted(
                 entry.facts["period"],
                 document,
@@ -173,6 +177,7 @@ def _posted(entries: Iterator[Any]) -> Iterator[Posted]:
                 str(sent.get("currencyId", "")),
                 amount,
                 entry.facts,
+                line.get("note") or (names[at] if len(names) == len(lines) else None),
                 line.get("project") or sent.get("project"),
             )
 
@@ -236,7 +241,7 @@ def _row(kind: str, shared: Mapping[str, str], one: Posted, events: Sequence[str
         **shared,
         "document": one.document,
         "schedule": one.schedule,
-        "line": one.line.get("note"),
+        "line": one.name,
         "text": one.line.get("transactionDescription") or one.line.get("description"),
         "account": one.account,
         "vat_code": one.line.get("vatCodeId"),

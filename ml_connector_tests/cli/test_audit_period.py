@@ -62,6 +62,9 @@ def test_the_sums_of_every_month_are_those_of_the_general_ledger(cli: Cli, sync:
         assert totals == accounts
         amounts = [row for row in rows if row["kind"] == "amount"]
         assert all(row["document"] and row["batch"] and row["reference"] and row["events"] for row in amounts)
+        assert all(row["line"] for row in amounts if row["account"] in ("2970", "3000"))
+        months = {row["schedule"] for row in amounts if row["account"] == "3000"}
+        assert months <= {f"{period[:4]}-{period[4:]}"}
         assert {row["target"] for row in rows} == {BACK}
 
 
@@ -184,7 +187,40 @@ def test_invoices_are_exported_with_what_they_post_on_revenue(
         amounts = {row["document"].partition("/")[0]: row for row in rows if row["kind"] == "amount"}
         assert {name: _cents(row) for name, row in amounts.items()} == {"invoice": -120_000, "credit_note": 24_000}
         assert all(row["batch"] and row["reference"].startswith("CB") and row["events"] for row in amounts.values())
+        (note,) = sync.chargebee.listed("credit_notes")
+        ids = {"invoice": invoice["line_items"][0]["id"], "credit_note": note["line_items"][0]["id"]}
+        assert {name: row["line"] for name, row in amounts.items()} == ids
         assert [_cents(row) for row in rows if row["kind"] == "total"] == [-96_000]
+
+
+def test_sums_are_of_each_currency_apart(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As Visma's batches are, each of one currency; and so is the deferred balance."""
+    home = tmp_path / "home"
+    monkeypatch.setenv("ML_CONNECTOR_HOME", str(home))
+    with two_way(home) as sync:
+        subscribe(sync, "S-1", 120_000)
+        subscribe(sync, "S-2", 99_999, currency_code="EUR")
+        sync.sync_back()
+        sync.wait(days=70)
+        sync.sync_back()
+        wanted: dict[tuple[str, str, str], int] = {}
+        for batch in sync.batches():
+            for line in batch["journalTransactionLines"]:
+                place = (batch["financialPeriod"], batch["currencyId"], line["accountNumber"])
+                cents = round((line["debitAmountInCurrency"] - line["creditAmountInCurrency"]) * 100)
+                wanted[place] = wanted.get(place, 0) + cents
+        running: dict[str, int] = {}
+        periods = sorted({period for period, _, _ in wanted})
+        assert len(periods) > 1
+        for period in periods:
+            rows = exported(cli, f"{period[:4]}-{period[4:]}")
+            totals = {(period, row["currency"], row["account"]): _cents(row) for row in rows if row["kind"] == "total"}
+            assert totals == {place: cents for place, cents in wanted.items() if place[0] == period}
+            for (_, currency, account), cents in totals.items():
+                running[currency] = running.get(currency, 0) + (cents if account == "2970" else 0)
+            balances = {row["currency"]: _cents(row) for row in rows if row["kind"] == "deferred balance"}
+            assert balances == running
+            assert balances.keys() == {"EUR", "NOK"}
 
 
 @pytest.mark.parametrize("post", ["journals", "invoices"])

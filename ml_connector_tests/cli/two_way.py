@@ -42,9 +42,9 @@ def two_way(folder: Path, **events: Any) -> Iterator[Sync]:
             yield sync
 
 
-def subscribe(sync: Sync, name: str, price: int) -> None:
+def subscribe(sync: Sync, name: str, price: int, **more: Any) -> None:
     """A yearly subscription at this price in minor units, with its first invoice."""
     item = {"item_price_id": "lisens", "item_type": "plan", "unit_price": price}
     sync.chargebee.subscribe(
-        name, items=[item], billing_period=1, billing_period_unit="year", tax_rate=25, tax_name="MVA"
+        name, items=[item], billing_period=1, billing_period_unit="year", tax_rate=25, tax_name="MVA", **more
     )

@@ -23,7 +23,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 
 def test_killed_thirty_times_at_random_while_all_targets_are_served(site: Site) -> None:
-    """Thirty kills. Nothing is lost and nothing stands twice: no company or contact, no customer or invoice, no posting in Visma."""
+    """Nothing is lost and nothing stands twice: no company or contact, no customer or invoice, no posting in Visma."""
     for round_ in range(30):
         site.stir(changes=site.dice.choice((1, 10, len(site.ordinary()))))
         site.subscribe(f"S-{round_}")

@@ -126,6 +126,7 @@ class InvoiceWriter(DocumentWriter[_Standing]):
                 "policy": body["policy"],
                 **moved,
                 **({"places": _places(members, kind, body["names"])} if "names" in body else {}),
+                **_named(members[kind.lines], body),
                 BOOKS: {BRANCH: members[BRANCH_HERE]} if members.get(BRANCH_HERE) else {},
             },
             reason=" ".join([f"It stands in Visma as {name}.", *notes]) if notes else None,
@@ -246,6 +247,12 @@ def _at_its_places(members: Mapping[str, Any], kind: Kind, row: Mapping[str, Any
 def _branch(shown: Mapping[str, Any]) -> str | None:
     branch = shown.get(BRANCH_HERE)
     return str(branch["number"]) if isinstance(branch, Mapping) and branch.get("number") else None
+
+
+def _named(lines: Sequence[Any], body: Mapping[str, Any]) -> dict[str, Any]:
+    """What its lines are called, in their order, as long as they are those that were sent."""
+    names = body.get("names", ())
+    return {"lines": names} if names and len(names) == len(lines) else {}
 
 
 def _places(members: Mapping[str, Any], kind: Kind, names: Sequence[str]) -> Mapping[str, Any]:

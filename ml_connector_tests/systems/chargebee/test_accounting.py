@@ -286,3 +286,28 @@ def test_references_are_short_and_unlike_each_other() -> None:
     references = {ORIGIN.reference(key) for key in keys} | {Origin("other", "chargebee").reference(keys[0])}
     assert len(references) == len(keys) + 1
     assert all(one.startswith("CB") and len(one) <= 15 for one in references)
+
+
+@pytest.mark.parametrize(
+    ("zone", "months", "over"),
+    [
+        ("Europe/Oslo", ["2027-01"], datetime(2027, 1, 31, 23, tzinfo=UTC)),
+        ("America/New_York", ["2026-12", "2027-01"], datetime(2027, 1, 1, 5, tzinfo=UTC)),
+    ],
+)
+def test_days_and_months_are_those_of_the_configured_zone(zone: str, months: list[str], over: datetime) -> None:
+    """An invoice of half past eleven in the evening by UTC, on the last day of a year, for the thirty days after."""
+    moment = int(datetime(2026, 12, 31, 23, 30, tzinfo=UTC).timestamp())
+    line = {"id": "l1", "date_from": moment, "date_to": moment + 30 * DAY, "amount": 30_000}
+    header = {"id": "INV-1", "customer_id": "V-1", "status": "posted", "date": moment, "currency_code": "NOK"}
+    invoice = {**header, "total": 30_000, "line_items": [line], "resource_version": moment * 1000}
+    chosen = EventsSettings.model_validate(events_block(timezone=zone))
+    (document,) = documents(event(invoice=invoice), chosen)
+    wish = map_document(record(document), chosen, ORIGIN, ("VN-",))
+    assert isinstance(wish, Desired)
+    assert (wish.body["period"], wish.body["date"][:7]) == (months[0], months[0])
+    rows = recognitions(event(invoice=invoice), chosen)
+    parts = [map_recognition(record(row), chosen, ORIGIN, ("VN-",)) for row in rows]
+    assert [part.body["period"] for part in parts if isinstance(part, Desired)] == months
+    assert isinstance(parts[0], Desired)
+    assert parts[0].not_before == over

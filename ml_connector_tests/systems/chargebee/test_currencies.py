@@ -50,12 +50,22 @@ def test_events_without_a_subscription_are_told_apart_all_the_same(open_one: Ope
 
 
 def test_a_foreign_currency_of_a_site_with_the_same_base_is_posted(open_one: OpenSync) -> None:
-    """With its rate."""
+    """With its rate, which its months bear as well."""
     sync = open_one()
     subscribed(sync, currency_code="EUR")
     assert counts(sync.sync_back()["journals"]) == {"read": 1, "created": 1}
-    (batch,) = sync.batches()
-    assert (batch["currencyId"], batch["exchangeRate"]) == ("EUR", 11.5)
+    sync.wait(days=70)
+    assert sync.sync_back()["recognitions"].total.created > 1
+    assert {(batch["currencyId"], batch["exchangeRate"]) for batch in sync.batches()} == {("EUR", 11.5)}
+
+
+def test_an_invoice_in_a_foreign_currency_bears_its_rate(open_one: OpenSync) -> None:
+    sync = open_one(events=events_block(**AS_INVOICES))
+    sync.chargebee.control("customers", {"id": "V-10001", "auto_collection": "off"})
+    subscribed(sync, customer_id="V-10001", currency_code="EUR")
+    assert counts(sync.sync_back()["journals"]) == {"read": 1, "created": 1}
+    (row,) = _invoices(sync)
+    assert (row["currencyId"], row["exchangeRate"]) == ("EUR", 11.5)
 
 
 def _invoices(sync: Sync) -> list[dict[str, Any]]:

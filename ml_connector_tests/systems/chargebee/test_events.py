@@ -313,3 +313,13 @@ def test_a_site_with_the_old_catalogue_is_served_both_ways(open_one: OpenSync) -
     assert sync.totals() == {"1530": 150_000, "2700": -30_000, "3100": -120_000}
     (subscription,) = sync.chargebee.listed("subscriptions")
     assert (sync.state_back("subscriptions", subscription["id"]).reason or "").startswith("active")
+
+
+def test_transactions_are_released_where_that_is_wanted(open_one: OpenSync) -> None:
+    """Of documents and of months; on hold is the default."""
+    sync = open_one(events=events_block(release=True))
+    subscribed(sync)
+    sync.sync_back()
+    sync.wait(days=70)
+    assert sync.sync_back()["recognitions"].total.created > 1
+    assert {batch["status"] for batch in sync.batches()} == {"Posted"}
