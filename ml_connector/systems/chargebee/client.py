@@ -16,7 +16,7 @@ from ml_connector.http import Answer, ApiClient, Retries, TornAnswer
 from ml_connector.http.actions import Action, Decision
 from ml_connector.systems.chargebee.errors import ERRORS, NAME
 from ml_connector.systems.chargebee.forms import CONTENT_TYPE, encoded
-from ml_connector.systems.chargebee.pace import MinutePace
+from ml_connector.systems.chargebee.pace import WINDOW, MinutePace
 from ml_connector.systems.chargebee.settings import Credentials, Settings
 
 TIMEOUT = 90.0
@@ -37,16 +37,22 @@ _noted: ContextVar[list[Post] | None] = ContextVar("noted", default=None)
 
 
 class ChargebeeClient:
-    """One site; thread-safe; to be closed."""
+    """One site; thread-safe; to be closed.
 
-    def __init__(self, settings: Settings, credentials: Credentials, retries: Retries | None = None) -> None:
+    Args:
+        window: seconds over which the calls of a minute are counted.
+    """
+
+    def __init__(
+        self, settings: Settings, credentials: Credentials, retries: Retries | None = None, *, window: float = WINDOW
+    ) -> None:
         self.settings = settings
         self._api = ApiClient(
             settings.address,
             name=NAME,
             errors=ERRORS,
             auth=httpx.BasicAuth(credentials.api_key.get_secret_value(), ""),
-            pace=MinutePace(settings.connections, settings.calls_per_minute),
+            pace=MinutePace(settings.connections, settings.calls_per_minute, window=window),
             timeout=TIMEOUT,
             retries=retries or settings.retries,
         )

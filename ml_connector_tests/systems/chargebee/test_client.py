@@ -85,3 +85,14 @@ def test_calls_beyond_those_of_a_minute_wait_until_it_is_over() -> None:
     assert started[3] - started[0] >= 0.5
     assert started[6] - started[3] >= 0.5
     assert Settings.model_fields["calls_per_minute"].default == 150
+
+
+def test_the_client_keeps_to_the_calls_per_minute_of_its_settings(stub: Stub) -> None:  # noqa: F811
+    """One call more than a window holds begins when the window is over; the window is shortened here."""
+    target, credentials = settings(stub.url, calls_per_minute=3), Credentials(api_key=SecretStr("key"))
+    began = time.monotonic()
+    with ChargebeeClient(target, credentials, QUICK, window=0.5) as client:
+        for _ in range(4):
+            client.get("/customers/V-1")
+    assert time.monotonic() - began >= 0.5
+    assert len(stub.received) == 4
