@@ -10,6 +10,7 @@ from pydantic import SecretStr
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from ml_connector.http import RecordFailed, Uncertain
+from ml_connector.simulators.chargebee.errors import lock_timeout
 from ml_connector.systems.chargebee.client import IDEMPOTENCY, ChargebeeClient
 from ml_connector.systems.chargebee.pace import MinutePace
 from ml_connector.systems.chargebee.settings import Credentials, Settings
@@ -64,6 +65,17 @@ def test_a_limit_without_a_word_on_how_long_is_waited_out(stub: Stub, client: Ch
     assert client.post("/customers", {"id": "V-1"}).data == FOUND
     assert 1.0 < time.monotonic() - began < 10
     assert len({call.headers[IDEMPOTENCY] for call in stub.received}) == 1
+
+
+def test_a_customer_that_another_write_holds_is_waited_for(stub: Stub, client: ChargebeeClient) -> None:  # noqa: F811
+    """`lock_timeout` says that nothing was done: the same call, with its key, is made again a second later."""
+    problem = lock_timeout()
+    stub.replies.extend([JSONResponse(problem.body(), problem.status), JSONResponse(FOUND)])
+    began = time.monotonic()
+    assert client.post("/customers", {"id": "V-1"}).data == FOUND
+    assert time.monotonic() - began >= 1.0
+    calls = [(call.path, call.body, call.headers[IDEMPOTENCY]) for call in stub.received]
+    assert (len(calls), len(set(calls))) == (2, 1)
 
 
 def test_a_limit_s_own_word_counts(stub: Stub, client: ChargebeeClient) -> None:  # noqa: F811
