@@ -33,8 +33,8 @@ class Pace:
     Args:
         connections: calls in flight at most.
         patience: seconds that a call waits at most; a longer wait raises `TooLong`.
-        first_pause: seconds that everybody waits after a limit was met and the server named no time; doubles until a
-            call gets through.
+        first_pause: seconds that everybody waits at most after a limit was met and the server named no time; up to a
+            quarter less, by chance; doubles until a call gets through.
         longest_pause: where the doubling ends.
     """
 

@@ -98,6 +98,16 @@ def test_pauses_double_when_the_server_names_no_time() -> None:
     assert pace._pauses == 1
 
 
+def test_pauses_differ_by_chance() -> None:
+    """Processes that met the limit together do not come back together: up to a quarter of each pause is left out."""
+    pauses = []
+    for _ in range(20):
+        pace = Pace(first_pause=40)
+        pace.brake({}, time.monotonic())
+        pauses.append(round(pace._open_at - pace._braked_at, 6))
+    assert 30 <= min(pauses) < max(pauses) <= 40
+
+
 def test_calls_that_were_turned_away_together_count_once() -> None:
     """Ten connections that meet the limit at the same time do not double the pause ten times."""
     pace = Pace(first_pause=100)
