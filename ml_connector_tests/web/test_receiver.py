@@ -6,15 +6,16 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 import yaml
-from sqlalchemy import select
+from sqlalchemy import create_engine, make_url, select, text
 
 from ml_connector.home import Home
 from ml_connector.store.tables import inbox
@@ -35,6 +36,22 @@ def send(receiver: Receiver, body: bytes, url: str = "", **headers: str) -> http
 def stored(home: Home, event_id: str) -> bytes | None:
     with home.open() as opened:
         return opened.ledger("nordic").inbox("chargebee").body(event_id)
+
+
+@contextmanager
+def refusing(server: str, url: str) -> Iterator[None]:
+    """Meanwhile the database of `url` refuses connections, and those that it had are gone; `server`: another one's."""
+    name = make_url(url).database
+    engine = create_engine(make_url(server).set(drivername="postgresql+psycopg2"), isolation_level="AUTOCOMMIT")
+    try:
+        with engine.connect() as connection:
+            connection.execute(text(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false"))
+            cut = text("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = :name")
+            connection.execute(cut, {"name": name})
+            yield
+            connection.execute(text(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true"))
+    finally:
+        engine.dispose()
 
 
 def test_an_event_is_stored_as_it_came_before_it_is_answered(receiver: Receiver, home: Home) -> None:
@@ -139,6 +156,28 @@ def test_events_are_stored_once_on_postgresql(
     with home.open() as opened, opened.database.connect() as connection:
         assert sorted(connection.execute(select(inbox.c.event_id)).scalars()) == sorted(set(names))
     assert HTTP.get(f"{receiver.url}/healthz").status_code == 200
+
+
+def test_a_postgresql_that_refuses_connections_answers_503_until_it_is_back(
+    start_receiver: Callable[..., Receiver],
+    new_postgres: Callable[..., str],
+    postgres_url: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Before the credentials were read and after; the receiver needs no new start, and nothing is stored twice."""
+    url = new_postgres()
+    monkeypatch.setenv("ML_CONNECTOR_DATABASE_URL", url)
+    home = make_home(tmp_path / "refusing", ML_CONNECTOR_DATABASE_URL=url)
+    receiver = start_receiver(home)
+    for name in ("ev_unread", "ev_unstored"):
+        with refusing(postgres_url, url):
+            assert send(receiver, event(name)).status_code == 503
+            assert HTTP.get(f"{receiver.url}/healthz").status_code == 503
+        assert send(receiver, event(name)).status_code == 200
+        assert HTTP.get(f"{receiver.url}/healthz").status_code == 200
+    with home.open() as opened, opened.database.connect() as connection:
+        assert sorted(connection.execute(select(inbox.c.event_id)).scalars()) == ["ev_unread", "ev_unstored"]
 
 
 def test_new_credentials_count_while_it_runs(start_receiver: Callable[..., Receiver], tmp_path: Any) -> None:
