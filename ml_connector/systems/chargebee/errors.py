@@ -38,8 +38,6 @@ _KEY = (
     "with `ml-connector credentials set`."
 )
 _FULL = "a limit of the site is reached: {detail}"
-_BUSY = "another write to the same customer is under way"
-_DOWN = "Chargebee reports an error of its own: {detail}"
 
 ERRORS = ErrorTable(
     [
@@ -70,13 +68,7 @@ ERRORS = ErrorTable(
             "Nothing that is done here depends on the catalogue: report it.",
             code="configuration_incompatible",
         ),
-        Rule(
-            400,
-            Action.FAIL_RECORD,
-            "limit",
-            "a limit of the site is reached: {detail}",
-            code="resource_limit_exhausted",
-        ),
+        Rule(400, Action.FAIL_RECORD, "limit", _FULL, code="resource_limit_exhausted"),
         Rule(400, Action.FAIL_RECORD, "limit", _FULL, code="resource_limit_exceeded"),
         Rule(400, Action.REJECT_RECORD, "duplicate", "it exists already: {detail}", code=DUPLICATE),
         # What Visma's company was paid after its midnight is dated tomorrow by UTC: it is taken once that day begins.
@@ -87,7 +79,7 @@ ERRORS = ErrorTable(
         Rule(409, Action.REJECT_RECORD, "state", "its state at Chargebee does not allow that: {detail}"),
         # The key of an idempotent call came with other content: what the first call did is looked up next time.
         Rule(422, Action.FAIL_RECORD, "idempotency key", "the same key came with other content within 30 minutes"),
-        # Not volume: two writes to one resource at once. Short, and only this call has to wait.
+        # Not volume: two writes to one resource at once, which is over in a moment.
         Rule(
             429,
             Action.RETRY_AFTER,
