@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
+from datetime import UTC, datetime
 
 import dagster as dg
+import pytest
 
-from ml_connector.defs.names import RANGE_START_TAG, check_job, deliver_job
+from ml_connector.defs.names import RANGE_END_TAG, RANGE_START_TAG, check_job, deliver_job
 from ml_connector_tests.defs.place import materializations
 from ml_connector_tests.defs.two_way import DERIVED, EVENTS, JOURNALS, POLL, SENSOR, TwoWay
 from ml_connector_tests.systems.chargebee.support import LINES
@@ -39,6 +42,34 @@ def test_a_polled_event_becomes_one_transaction(two_way: TwoWay, instance: dg.Da
     assert two_way.read_events(instance).success
     assert two_way.post(instance).success
     assert len(two_way.batches()) == 1
+
+
+def test_a_poll_is_due_as_often_as_the_target_says(two_way: TwoWay, own: dg.DagsterInstance) -> None:
+    """On the company's clocks; a tick asks for one run of the poll job, which reads the events."""
+    two_way.configure_both(target={"poll": "7-59/20 * * * *"})
+    repository = two_way.definitions().get_repository_def()
+    schedule = repository.get_schedule_def(f"{POLL}_schedule")
+    assert (schedule.cron_schedule, schedule.execution_timezone) == ("7-59/20 * * * *", "Europe/Oslo")
+    assert schedule.job_name == POLL
+    with dg.build_schedule_context(own, datetime.now(UTC), repository_def=repository) as context:
+        (request,) = schedule.evaluate_tick(context).run_requests or []
+    assert request.tags[RANGE_END_TAG] in two_way.windows(0, 0.01)
+    assert two_way.run(own, schedule.job_name, **request.run_config).success
+    assert two_way.statuses(own, two_way.windows(0), EVENTS) == ["MATERIALIZED"]
+
+
+def test_a_round_logs_no_warning(
+    two_way: TwoWay, instance: dg.DagsterInstance, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A poll of Visma and a delivery to Chargebee, a poll of Chargebee and a delivery to Visma."""
+    with caplog.at_level(logging.WARNING):
+        assert two_way.poll(instance).success
+        assert two_way.run(instance, deliver_job(two_way.config.target("nordic/chargebee"))).success
+        assert two_way.read_events(instance).success
+        assert two_way.post(instance).success
+    assert len(two_way.batches()) == 1
+    ours = [record for record in caplog.records if not record.name.startswith("uvicorn")]  # the stand-in servers' own
+    assert [record.getMessage() for record in ours if record.levelno >= logging.WARNING] == []
 
 
 def test_the_inbox_sensor_reads_what_webhooks_told_of(two_way: TwoWay, instance: dg.DagsterInstance) -> None:
