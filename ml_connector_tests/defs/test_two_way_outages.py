@@ -18,7 +18,9 @@ from ml_connector.defs.names import deliver_job, poll_job, range_tags
 from ml_connector.defs.work import to_read
 from ml_connector.home import Home
 from ml_connector.store.tables import intent, record_state
-from ml_connector_tests.defs.two_way import DERIVED, EVENTS, TwoWay
+from ml_connector_tests.defs.place import materializations
+from ml_connector_tests.defs.two_way import DERIVED, EVENTS, JOURNALS, TwoWay
+from ml_connector_tests.systems.chargebee.support import LINES
 
 FAILED, DONE = "FAILED", "MATERIALIZED"
 HOURS = (5, 3, 1)  # ago, when two records each change: three windows
@@ -30,6 +32,7 @@ AHEAD = {"invoices": 1}
 REVOKED = {"fault": "expired_token"}
 DOWN = {"fault": "server_error"}
 WITHOUT_ANSWER = {"fault": "lost_answer"}
+JOURNAL = "/v2/journaltransaction"
 FLOW = {"customers": "customers", "invoices": "invoices", "payments": "invoices"}
 
 
@@ -56,6 +59,14 @@ def trouble(place: TwoWay, rule: Mapping[str, Any]) -> Iterator[None]:
     (struck,) = place.chargebee.control("faults")["rules"]
     place.chargebee.control("faults", [])
     assert struck["fired"], struck
+
+
+def wait_out(place: TwoWay) -> None:
+    """Every pause before another try has passed, and no call can take effect any more."""
+    passed = datetime.now(UTC) - timedelta(hours=1)
+    with place.home.open() as home, home.database.begin() as connection:
+        connection.execute(update(record_state).where(record_state.c.due_at.is_not(None)).values(due_at=passed))
+        connection.execute(update(intent).values(started_at=passed))
 
 
 def problem(failed: dg.ExecuteInProcessResult) -> dict[str, Any]:
@@ -121,13 +132,6 @@ class Outward:
         writes = [call for call in log if call["method"] == "POST"]
         return Counter((call["path"].removeprefix("/api/v2/"), call["status"]) for call in writes)
 
-    def wait_out(self) -> None:
-        """Every pause before another try has passed, and no call can take effect any more."""
-        passed = datetime.now(UTC) - timedelta(hours=1)
-        with self.place.home.open() as home, home.database.begin() as connection:
-            connection.execute(update(record_state).where(record_state.c.due_at.is_not(None)).values(due_at=passed))
-            connection.execute(update(intent).values(started_at=passed))
-
     def _change(self, at: int, hours: int) -> str:
         """One record changes, some hours ago; the path of the write that brings it over."""
         number, modified = self.numbers[at], {"modified_at": (datetime.now(UTC) - timedelta(hours=hours)).isoformat()}
@@ -190,7 +194,7 @@ def test_dagsters_own_reexecution_sends_only_what_is_missing(
     first = out.calls()
     sent, unanswered = written(first, 200), written(first, None)
     assert (sent.total(), unanswered.total()) == (3, 1 if fault == WITHOUT_ANSWER else 0)
-    out.wait_out()
+    wait_out(two_way)
     assert run_again(two_way, own, failed, out.span).success
     assert out.statuses() == [DONE] * len(HOURS)
     sent += written(out.calls(), 200)
@@ -294,4 +298,38 @@ def test_what_happens_while_chargebee_cannot_be_read_is_found_by_dagsters_own_re
     assert (until > before, stopped) == (True, None)
     for _ in range(2):
         assert two_way.post(own).success
+    assert len(two_way.batches()) == 2
+
+
+# --- into Visma ------------------------------------------------------------------------------------------------------
+
+
+def test_dagsters_own_reexecution_posts_what_a_visma_that_is_down_did_not_take(
+    two_way: TwoWay, own: dg.DagsterInstance
+) -> None:
+    """Two invoices of two windows: both windows are red, and nothing is posted; run again, each is posted once."""
+    two_way.configure_both(outages=1)
+    site = two_way.chargebee
+    site.start_over()
+    site.configure(clock_offset_seconds=-3 * 3600)
+    site.subscribe("S-1")
+    site.control("clock", {"hours": 3})
+    site.subscribe("S-2")
+    told = [datetime.fromtimestamp(event["occurred_at"], UTC) for event in site.events("invoice_generated")]
+    first, last = span = [two_way.company.windows.key(moment, two_way.now()) for moment in told]
+    assert two_way.read_events(own).success
+    two_way.books.fault("server_error", path=f"{JOURNAL}$", method="POST")
+    failed = two_way.run(own, deliver_job(two_way.back), (first, last))
+    assert (failed.success, problem(failed)["exit_code"]) == (False, 3)
+    assert two_way.statuses(own, span, JOURNALS) == [FAILED, FAILED]
+    assert two_way.batches() == []
+    two_way.books.control("POST", "faults", [])
+    wait_out(two_way)
+    assert run_again(two_way, own, failed, (first, last)).success
+    assert two_way.statuses(own, span, JOURNALS) == [DONE, DONE]
+    figures = materializations(own, JOURNALS)
+    assert [figures[window]["created"] for window in span] == [1, 1]
+    numbers = [batch[LINES][0]["referenceNumber"] for batch in two_way.batches()]
+    assert (len(numbers), len(set(numbers))) == (2, 2)
+    assert two_way.run(own, deliver_job(two_way.back), (first, last)).success
     assert len(two_way.batches()) == 2

@@ -30,13 +30,16 @@ class TwoWay(Place):
     chargebee: Chargebee
     books: Visma
 
-    def configure_both(self, *, overlap: str = "2h", target: Mapping[str, Any] | None = None) -> None:
-        """Write connections.yaml and store the credentials; further settings of Chargebee go over the usual ones."""
+    def configure_both(self, *, overlap: str = "2h", outages: int = 5, target: Mapping[str, Any] | None = None) -> None:
+        """Write connections.yaml and store the credentials; further settings of Chargebee go over the usual ones.
+
+        Visma counts as down after so many outages in a row.
+        """
         source = {
             "base_url": self.books.url,
             "token_url": f"{self.books.url}/connect/token",
             "company_id": "1234567",
-            "retries": {"attempts": 1},
+            "retries": {"attempts": 1, "outages": outages},
             "overlap": overlap,
         }
         block = {
