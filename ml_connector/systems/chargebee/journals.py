@@ -362,9 +362,10 @@ def _postings(document: Document, settings: EventsSettings) -> Iterator[Posting]
     yield Posting(accounts.receivable, sign * document.total, name, "")
     for line in document.lines:
         yield _of_line(line, sign, name, settings)
+        ruled = rule_for(line.entity_type, line.entity_id, settings).vat_code
         for tax in line.taxes:
             if tax.amount:
-                text, code = f"{name} {tax.name}".rstrip(), code_of(tax, settings)
+                text, code = f"{name} {tax.name}".rstrip(), ruled or code_of(tax, settings)
                 own = line.id if line.amount else ""  # the first one with a name is the line's own (`places.py`)
                 yield Posting(vat_account(tax, settings), -sign * tax.amount, text, own, code)
     if document.round_off:

@@ -341,15 +341,16 @@ def test_months_carry_no_vat_code() -> None:
 
 
 def test_the_vat_code_of_a_rule_is_on_the_lines_that_it_fits() -> None:
-    """Whatever code the line's tax has; other lines have the one of their tax."""
+    """And on their VAT, whatever code the tax has; other lines have the one of their tax."""
     both = [line(1, 12_000, START, YEAR, tax_amount=3_000), line(2, 4_000, START, YEAR, tax_amount=1_000)]
     both[1]["entity_id"] = "other"
     rule = {"entity_id": "lisens", "vat_code": "52"}
     invoice = only(made_of({"invoice": document(both, START)}, rules=[rule], vat_codes={"MVA": "3"}))
     assert isinstance(invoice, Desired)
-    revenue = [one for one in invoice.body["members"][LINES] if one["accountNumber"] == ACCOUNTS["deferred"]]
-    codes = {one["note"]: one.get("vatCodeId") for one in revenue}
-    assert codes == {"li_1": "52", "li_2": "3"}
+    codes = {(one.get("note"), one["accountNumber"]): one.get("vatCodeId") for one in invoice.body["members"][LINES]}
+    deferred, vat = ACCOUNTS["deferred"], "2700"
+    named = {("li_1", deferred): "52", ("li_1", vat): "52", ("li_2", deferred): "3", ("li_2", vat): "3"}
+    assert codes == {(None, "1530"): None, **named}
 
 
 def test_posting_at_once_needs_no_deferred_account() -> None:
