@@ -7,7 +7,7 @@
 | GET, DELETE `/_simulator/calls`        |                      | total, by_route, max_concurrent, log; DELETE: anew   |
 | GET, POST, DELETE `/_simulator/faults` | list of rules        | rules with their counts, and late commits to come    |
 | POST `/_simulator/reset`               |                      | state as at the start; no faults, no calls           |
-| GET, POST `/_simulator/settings`       | settings to change   | all settings                                         |
+| GET, POST, PUT `/_simulator/settings`  | settings to change   | all settings; PUT replaces mappings, POST merges     |
 
 A wrong body is answered with 400 and `{"error": sentence}`.
 """
@@ -100,9 +100,9 @@ def control_routes(simulator: Simulator, calls: CallLog, plan: FaultPlan) -> Seq
         return json_response({"status": "ok"})
 
     async def settings(request: Request) -> Response:
-        if request.method == "POST":
+        if request.method in ("POST", "PUT"):
             try:
-                simulator.settings.patch(await read_json(request))
+                simulator.settings.patch(await read_json(request), merge=request.method == "POST")
             except (ValueError, AttributeError) as error:
                 raise ControlError(str(error)) from error
         return json_response(asdict(simulator.settings))
@@ -113,5 +113,5 @@ def control_routes(simulator: Simulator, calls: CallLog, plan: FaultPlan) -> Seq
         Route(f"{CONTROL_PATH}/calls", call_log, methods=["GET", "DELETE"]),
         Route(f"{CONTROL_PATH}/faults", faults, methods=["GET", "POST", "DELETE"]),
         Route(f"{CONTROL_PATH}/reset", reset, methods=["POST"]),
-        Route(f"{CONTROL_PATH}/settings", settings, methods=["GET", "POST"]),
+        Route(f"{CONTROL_PATH}/settings", settings, methods=["GET", "POST", "PUT"]),
     ]

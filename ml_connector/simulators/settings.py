@@ -27,10 +27,11 @@ class SimulatorSettings:
         """The server's clock, aware UTC."""
         return datetime.now(UTC) + timedelta(seconds=self.clock_offset_seconds)
 
-    def patch(self, changes: Mapping[str, Any]) -> None:
+    def patch(self, changes: Mapping[str, Any], *, merge: bool = True) -> None:
         """Set several settings at once, or none: ValueError names the first that is unknown or of a wrong type.
 
-        A mapping setting is merged, so that one page size can be changed alone.
+        Args:
+            merge: mappings, so that one page size can be changed alone; else they are replaced.
         """
         hints = typing.get_type_hints(type(self))
         for name, value in changes.items():
@@ -39,7 +40,7 @@ class SimulatorSettings:
             if not fits(value, hints[name]):
                 raise ValueError(f"setting {name!r} cannot be {value!r}; expected {_expected(hints[name])}")
         for name, value in changes.items():
-            setattr(self, name, {**getattr(self, name), **value} if isinstance(value, Mapping) else value)
+            setattr(self, name, {**getattr(self, name), **value} if merge and isinstance(value, Mapping) else value)
 
 
 def fits(value: object, hint: Any) -> bool:

@@ -36,7 +36,8 @@ class Simulated:
 
     def start_over(self) -> None:
         """The state and the settings of the start."""
-        self.configure(**asdict(self.started_with))
+        answer = self.anonymous.put("/_simulator/settings", json=asdict(self.started_with))
+        assert answer.status_code == 200, answer.text
         self.control("reset", {})
 
     def configure(self, **settings: Any) -> None:

@@ -112,11 +112,12 @@ def test_the_date_header_is_the_servers_clock(shelf: ShelfClient, offset: float)
 
 
 def test_settings_change_while_it_runs(shelf: ShelfClient) -> None:
-    """Some settings are changed, a mapping is merged, the answer shows all."""
+    """Some settings are changed, a mapping is merged, or replaced by PUT; the answer shows all."""
     settings = shelf.control("POST", "settings", {"size": 5, "label": "top", "limits": {"width": 11}, "open": False})
     assert settings == shelf.control("GET", "settings")
     assert (settings["size"], settings["label"], settings["open"]) == (5, "top", False)
     assert settings["limits"] == {"width": 11, "height": 20}
+    assert shelf.control("PUT", "settings", {"limits": {"width": 12}})["limits"] == {"width": 12}
     assert shelf.control("POST", "settings", {"label": None})["label"] is None
 
 

@@ -37,7 +37,7 @@ class Visma:
 
     def start_over(self) -> None:
         """The rows, settings and token of a new simulator."""
-        self.configure(**asdict(self.settings))
+        self.control("PUT", "settings", asdict(self.settings))
         self.control("POST", "reset")
         self.http.headers["authorization"] = f"Bearer {self.token()}"
         self.control("DELETE", "calls")
