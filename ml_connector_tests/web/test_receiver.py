@@ -138,16 +138,21 @@ def test_a_database_that_cannot_be_written_answers_503(start_receiver: Callable[
     assert stored(home, "ev_locked") is not None
 
 
-def test_events_are_stored_once_on_postgresql(
-    start_receiver: Callable[..., Receiver],
-    new_postgres: Callable[..., str],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """Where the receiver and the daemon are on hosts of their own; many at once, each twice."""
+@pytest.fixture
+def on_postgresql(
+    new_postgres: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> tuple[Home, str]:
+    """A home whose ledger is in a new database, and the database's address."""
     url = new_postgres()
     monkeypatch.setenv("ML_CONNECTOR_DATABASE_URL", url)
-    home = make_home(tmp_path / "postgres", ML_CONNECTOR_DATABASE_URL=url)
+    return make_home(tmp_path / "postgres", ML_CONNECTOR_DATABASE_URL=url), url
+
+
+def test_events_are_stored_once_on_postgresql(
+    start_receiver: Callable[..., Receiver], on_postgresql: tuple[Home, str]
+) -> None:
+    """Where the receiver and the daemon are on hosts of their own; many at once, each twice."""
+    home, _ = on_postgresql
     receiver = start_receiver(home)
     names = [f"ev_{number}" for number in range(50)] * 2
     with ThreadPoolExecutor(8) as at_once:
@@ -159,16 +164,10 @@ def test_events_are_stored_once_on_postgresql(
 
 
 def test_a_postgresql_that_refuses_connections_answers_503_until_it_is_back(
-    start_receiver: Callable[..., Receiver],
-    new_postgres: Callable[..., str],
-    postgres_url: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    start_receiver: Callable[..., Receiver], on_postgresql: tuple[Home, str], postgres_url: str
 ) -> None:
     """Before the credentials were read and after; the receiver needs no new start, and nothing is stored twice."""
-    url = new_postgres()
-    monkeypatch.setenv("ML_CONNECTOR_DATABASE_URL", url)
-    home = make_home(tmp_path / "refusing", ML_CONNECTOR_DATABASE_URL=url)
+    home, url = on_postgresql
     receiver = start_receiver(home)
     for name in ("ev_unread", "ev_unstored"):
         with refusing(postgres_url, url):

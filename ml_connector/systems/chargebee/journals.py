@@ -24,9 +24,20 @@ import orjson
 from pydantic import ValidationError
 
 from ml_connector.engine.records import Desired, Mapped, Need, Record, Reject, Skip
-from ml_connector.systems.chargebee.documents import NO_LINES, STORE, WRITE_OFF, Document, Line, Tax
+from ml_connector.systems.chargebee.documents import NO_LINES, STORE, WRITE_OFF, Document, Line
 from ml_connector.systems.chargebee.event_settings import EventsSettings, LineRule
 from ml_connector.systems.chargebee.money import NotMoney, major
+from ml_connector.systems.chargebee.rules import (
+    NO_RULE,
+    Missing,
+    code_of,
+    deferred_of,
+    project_of,
+    revenue_of,
+    rule_for,
+    subaccount_of,
+    vat_account,
+)
 from ml_connector.systems.chargebee.schedule import day_of, month_of
 from ml_connector.systems.visma.journals import LINES
 from ml_connector.systems.visma.places import BOOKS
@@ -45,11 +56,6 @@ and which of its lines each line takes back (see `systems/visma/places.py`)."""
 STANDS = "stands"
 """In the body of what follows a document: under which number that stands in Visma. One that stands and tells no places
 was posted by an earlier version, which knew no projects."""
-NO_DEFERRED = "Deferred revenue has no account: set accounts.deferred."
-
-
-NO_RULE = LineRule()
-"""What is said of every line counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +74,6 @@ class Posting:
     line: str
     vat_code: str | None = None
     rule: LineRule = NO_RULE
-
-
-class Missing(ValueError):
-    """A setting that a document needs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,65 +255,6 @@ def line_of(posting: Posting, currency: str, settings: EventsSettings) -> dict[s
         **({"project": project} if project else {}),
         **({"projectTask": task} if task else {}),
     }
-
-
-def rule_for(entity_type: str | None, entity_id: str | None, settings: EventsSettings) -> LineRule:
-    """The first rule that fits a line; one that says nothing where none does."""
-    return next(
-        (
-            rule
-            for rule in settings.rules
-            if rule.entity_type in (None, entity_type) and rule.entity_id in (None, entity_id)
-        ),
-        NO_RULE,
-    )
-
-
-def revenue_of(rule: LineRule, settings: EventsSettings) -> str:
-    return rule.revenue or settings.accounts.revenue
-
-
-def subaccount_of(rule: LineRule, settings: EventsSettings) -> dict[str, Any]:
-    """As a member of a line of Visma's update models."""
-    segments = rule.subaccount or settings.subaccount
-    if not segments:
-        return {}
-    return {"subaccount": [{"segmentId": at, "segmentValue": value} for at, value in sorted(segments.items())]}
-
-
-def project_of(rule: LineRule, settings: EventsSettings) -> tuple[str | None, str | None]:
-    """Project and task. A rule's own project has no task of another one's."""
-    if rule.project:
-        return rule.project, rule.project_task
-    return settings.project, rule.project_task or settings.project_task
-
-
-def deferred_of(rule: LineRule, settings: EventsSettings) -> str:
-    """Raises `Missing`."""
-    account = rule.deferred or settings.accounts.deferred
-    if account is None:
-        raise Missing(NO_DEFERRED)
-    return account
-
-
-def vat_account(tax: Tax, settings: EventsSettings) -> str:
-    """Where a tax is posted. A credit note may leave its name out: then it is the only one. Raises `Missing`."""
-    known = settings.accounts.vat
-    account = _only(known) if tax.name == "" else known.get(tax.name)
-    if account is None:
-        what = f"The tax {tax.name} has no account" if tax.name else "A tax has no name, and several could be meant"
-        raise Missing(f"{what}: set accounts.vat{f'.{tax.name}' if tax.name else ''}.")
-    return account
-
-
-def code_of(tax: Tax, settings: EventsSettings) -> str | None:
-    """Visma's VAT code of a tax, where one is configured."""
-    return _only(settings.vat_codes) if tax.name == "" else settings.vat_codes.get(tax.name)
-
-
-def _only(named: Mapping[str, str]) -> str | None:
-    values = set(named.values())
-    return values.pop() if len(values) == 1 else None
 
 
 def refusal_of(document: Document, settings: EventsSettings, imported: Imported) -> Reject | None:

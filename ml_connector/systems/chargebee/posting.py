@@ -11,8 +11,8 @@ from typing import Any
 
 from ml_connector.engine.ports import Delivery
 from ml_connector.engine.records import Change, Outcome, Result
-from ml_connector.systems.chargebee.journals import NO_DEFERRED
 from ml_connector.systems.chargebee.recognition import from_where_it_was_deferred, has_accounts
+from ml_connector.systems.chargebee.rules import NO_DEFERRED
 from ml_connector.systems.chargebee.taking_back import (
     SEVERAL,
     invoiced_where_the_original_stands,

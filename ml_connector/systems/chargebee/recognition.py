@@ -22,11 +22,10 @@ from ml_connector.systems.chargebee.journals import (
     left_alone,
     line_of,
     refusal_of,
-    revenue_of,
-    rule_for,
     unreadable,
 )
 from ml_connector.systems.chargebee.money import NotMoney
+from ml_connector.systems.chargebee.rules import revenue_of, rule_for
 from ml_connector.systems.chargebee.schedule import end_of, last_day
 from ml_connector.systems.visma.journals import LINES
 from ml_connector.systems.visma.places import BOOKS, in_books, of_both_lines, without_project

@@ -18,20 +18,16 @@ from ml_connector.systems.chargebee.journals import (
     NOTHING_TO_POST,
     ORIGINALS,
     Imported,
-    Missing,
     Origin,
     description_of,
     left_alone,
     lines_of,
     needs_original,
-    project_of,
     read_document,
     refusal_of,
-    revenue_of,
-    rule_for,
-    subaccount_of,
 )
 from ml_connector.systems.chargebee.money import NotMoney, major
+from ml_connector.systems.chargebee.rules import Missing, project_of, revenue_of, rule_for, subaccount_of
 from ml_connector.systems.chargebee.schedule import day_of, month_of
 
 UNTAXED = "none"

@@ -34,7 +34,7 @@ def place_of(line: Line) -> Place:
 
 def moved(line: Line, place: Place) -> dict[str, Any]:
     """The line at another place."""
-    return {**{name: value for name, value in line.items() if name not in MEMBERS}, **place}
+    return {**_without(line, *MEMBERS), **place}
 
 
 def as_it_stands(line: Line, standing: Line) -> dict[str, Any]:
@@ -84,7 +84,7 @@ def of_both_lines(lines: Sequence[Line], places: Mapping[str, Place]) -> list[di
 
 def without_project(line: Line) -> dict[str, Any]:
     """The line, of no project."""
-    return {name: value for name, value in line.items() if name not in (PROJECT, TASK)}
+    return _without(line, PROJECT, TASK)
 
 
 def books_of(members: Mapping[str, Any]) -> dict[str, Any]:

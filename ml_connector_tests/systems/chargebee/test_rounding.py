@@ -17,9 +17,15 @@ ROUNDED = pytest.mark.parametrize("off", [37, -37])
 
 def credited(sync: Sync, off: int, **more: Any) -> str:
     """A credit note at Chargebee that takes back a part of a yearly subscription, rounded; its record's key."""
-    (invoice,) = sync.chargebee.listed("invoices")
-    (line,) = invoice["line_items"]
+    (line,) = sync.chargebee.listed("invoices")[0]["line_items"]
     part = {"description": "Lisens", "unit_amount": NET, "tax1_name": "MVA", "tax1_amount": TAX}
+    lines = [{**part, "date_from": line["date_from"], "date_to": line["date_to"]}]
+    return noted(sync, NET + TAX, off, line_items=lines, taxes=[{"name": "MVA", "rate": 25, "amount": TAX}], **more)
+
+
+def noted(sync: Sync, total: int, off: int, **more: Any) -> str:
+    """A credit note at Chargebee for the only invoice, whose total is rounded; its record's key."""
+    (invoice,) = sync.chargebee.listed("invoices")
     sync.chargebee.done(
         "/credit_notes/import_credit_note",
         id="CN-1",
@@ -27,10 +33,8 @@ def credited(sync: Sync, off: int, **more: Any) -> str:
         type="adjustment",
         create_reason_code="Other",
         date=sync.chargebee.now(),
-        total=NET + TAX + off,
+        total=total + off,
         round_off_amount=off,
-        line_items=[{**part, "date_from": line["date_from"], "date_to": line["date_to"]}],
-        taxes=[{"name": "MVA", "rate": 25, "amount": TAX}],
         **more,
     )
     return "credit_note/CN-1"
@@ -93,17 +97,7 @@ def test_a_credit_note_without_lines_is_posted_less_what_was_rounded_off(open_on
     sync = open_one(events=events_block(policy="immediate", accounts=accounts, vat_codes={}))
     subscribed(sync, tax_rate=0)
     sync.sync_back()
-    (invoice,) = sync.chargebee.listed("invoices")
-    sync.chargebee.done(
-        "/credit_notes/import_credit_note",
-        id="CN-1",
-        reference_invoice_id=invoice["id"],
-        type="adjustment",
-        create_reason_code="Other",
-        date=sync.chargebee.now(),
-        total=NET + off,
-        round_off_amount=off,
-    )
+    noted(sync, NET, off)
     assert counts(sync.sync_back()["journals"])["created"] == 1
     assert sync.totals() == {"1530": PRICE - NET - off, "3000": NET - PRICE, "7740": off}
 
